@@ -1,0 +1,52 @@
+"""What happened: events, past tense. Each is written in the transaction of the change it tells."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+from uuid import UUID
+
+
+class Kind(Enum):
+    """The kinds of events of an agent's life."""
+
+    REQUESTED = "agent.requested"
+    QUEUED = "agent.queued"
+    SPAWNING = "agent.spawning"
+    RUNNING = "agent.running"
+    STOP_REQUESTED = "agent.stop_requested"
+    STOPPED = "agent.stopped"
+    KILL_REQUESTED = "agent.kill_requested"
+    TERMINATED = "agent.terminated"
+    DIED = "agent.died"
+    RESUME_CLAIMED = "agent.resume_claimed"
+    RESUME_FAILED = "agent.resume_failed"
+    RESUMED = "agent.resumed"
+    EXHAUSTED = "agent.exhausted"
+    DONE = "agent.done"
+    FAILED = "agent.failed"
+    ADOPTED = "agent.adopted"
+    PANE_FOREIGN = "agent.pane_foreign"
+    SURVIVORS = "agent.survivors"
+    SESSION_CAPTURED = "agent.session_captured"
+    ACTIVITY = "agent.activity"
+    TEAM_CREATED = "team.created"
+    DAEMON_STARTED = "daemon.started"
+    DAEMON_STOPPED = "daemon.stopped"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """`id` is global, in the order of commits; `seq` counts within a session. Both are None until
+    the registry has given them."""
+
+    kind: Kind
+    at: datetime
+    agent: UUID | None = None
+    session: UUID | None = None
+    run: UUID | None = None
+    payload: Mapping[str, object] = field(default_factory=dict)
+    id: int | None = None
+    seq: int | None = None

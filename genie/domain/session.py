@@ -1,0 +1,220 @@
+"""Sessions, runs and what is needed to start them again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import Enum
+from uuid import UUID
+
+from genie.domain.agent import Agent, Desired, End, Life, Restart, Why
+from genie.domain.resume import Past
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launch:
+    """What a run executes. No shell ever parses it.
+
+    `env_names` are the names of the environment's variables: the values are kept in a file of the
+    user's own, never in the registry. `prompt` is the place of the first prompt in `argv` (an
+    index), which a resume leaves out once the session has got it.
+    """
+
+    argv: tuple[str, ...]
+    cwd: str
+    env_names: tuple[str, ...] = ()
+    prompt: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """One conversation with a provider. Its id never changes.
+
+    `provider_session` is the provider's own id: ours where the provider takes one, captured from
+    the provider where it does not, None until then. `prompted` is set once a run of the session has
+    started, so that the first prompt is never given twice.
+    """
+
+    id: UUID
+    agent: UUID
+    provider: str
+    provider_session: str | None
+    launch: Launch
+    role_prompt: str
+    created_at: datetime
+    ended_at: datetime | None = None
+    prompted: bool = False
+
+
+class Server(Enum):
+    """What is known of the tmux server that held a pane."""
+
+    SAME = "same"
+    GONE = "gone"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class ServerIdentity:
+    """One tmux server: its socket's path, its pid and that process's start time."""
+
+    socket: str
+    pid: int
+    started: str
+
+
+@dataclass(frozen=True, slots=True)
+class PaneIdentity:
+    """One pane, so exactly that a recycled id cannot be mistaken for it.
+
+    `pid` is the pane's process, `started` its start time (opaque, unique over reboots), `run` the
+    run id in the pane's tag.
+    """
+
+    server: ServerIdentity
+    pane: str
+    pid: int
+    started: str
+    run: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaneSeen:
+    """A pane as tmux lists it now. `tag` is the option @genie_run; `command_run` the run id in the
+    command it was started with, which is there from the first instant. `exit_code` and `signal` can
+    be None for a moment after a death."""
+
+    pane: str
+    pid: int
+    tag: UUID | None
+    command_run: UUID | None
+    dead: bool
+    exit_code: int | None
+    signal: int | None
+    session: str
+    window: str
+    window_id: str
+    width: int = 0
+    height: int = 0
+
+    def is_of(self, run: UUID) -> bool:
+        """The pane was started for that run: by its command line, which follows a respawn."""
+        return self.command_run == run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """All panes of one tmux server at one moment; `server` is None when no server runs there."""
+
+    server: ServerIdentity | None
+    panes: tuple[PaneSeen, ...] = ()
+
+    def pane(self, pane: str) -> PaneSeen | None:
+        return next((seen for seen in self.panes if seen.pane == pane), None)
+
+    def of_run(self, run: UUID) -> PaneSeen | None:
+        return next((seen for seen in self.panes if seen.is_of(run)), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One process of a session in one pane. `deadline` bounds its start; `last_seen` is the last
+    time it was seen alive."""
+
+    id: UUID
+    agent: UUID
+    session: UUID
+    why: Why
+    attempt: int
+    pane: PaneIdentity | None
+    tmux_session: str
+    window: str
+    created_at: datetime
+    deadline: datetime
+    live_at: datetime | None = None
+    ended_at: datetime | None = None
+    exit_code: int | None = None
+    signal: int | None = None
+    missed: int = 0
+
+    @property
+    def end(self) -> End:
+        return End(self.exit_code, self.signal)
+
+    def lived(self, *, now: datetime) -> timedelta:
+        """How long its process was (or has been) alive."""
+        if self.live_at is None:
+            return timedelta(0)
+        return max((self.ended_at or now) - self.live_at, timedelta(0))
+
+    def ended(self, end: End, *, at: datetime) -> Run:
+        return replace(self, ended_at=at, exit_code=end.exit_code, signal=end.signal)
+
+
+# ---- is the process of a run alive in its pane? --------------------------------------------
+
+
+class Sight(Enum):
+    """What one look at a run's pane says."""
+
+    ALIVE = "alive"
+    DEAD = "pane dead"
+    MISSING = "pane missing"
+    FOREIGN = "pane is not ours"
+    SERVER_GONE = "tmux server gone"
+    UNKNOWN = "tmux unreachable"
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One look at a run: what was seen, and how the process ended where tmux tells."""
+
+    sight: Sight
+    end: End = field(default_factory=End)
+
+    @property
+    def gone(self) -> bool:
+        return self.sight not in (Sight.ALIVE, Sight.UNKNOWN)
+
+
+def look(pane: PaneIdentity, snapshot: Snapshot | None, server: Server) -> Look:
+    """Judge a run's pane. `snapshot` is None when tmux did not answer; `server` says what became of
+    the server process that was recorded with the pane."""
+    if server is Server.GONE:
+        return Look(Sight.SERVER_GONE)
+    if snapshot is None or server is Server.OTHER:
+        return Look(Sight.UNKNOWN)
+    seen = snapshot.pane(pane.pane)
+    if seen is None:
+        return Look(Sight.MISSING)
+    if seen.pid != pane.pid or seen.tag not in (pane.run, None) or not seen.is_of(pane.run):
+        return Look(Sight.FOREIGN)
+    if seen.dead:
+        return Look(Sight.DEAD, End(seen.exit_code, seen.signal))
+    return Look(Sight.ALIVE)
+
+
+# ---- an agent with its session and its last run --------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """An agent, its current session and its latest run, as the registry has them together."""
+
+    agent: Agent
+    session: Session | None
+    run: Run | None
+
+    def past(self, *, resumable: bool, now: datetime) -> Past:
+        """What `resume.decide` needs to know. `resumable` is the provider's word on the session."""
+        agent = self.agent
+        return Past(
+            dead=agent.life is Life.DEAD,
+            wanted=agent.desired is Desired.RUNNING,
+            auto_resume=agent.auto_resume and agent.restart is not Restart.NEVER,
+            resumable=resumable and self.session is not None,
+            attempts=agent.attempts,
+            last_attempt=agent.last_attempt,
+            lived=self.run.lived(now=now) if self.run else timedelta(0),
+            limited_until=agent.limited_until,
+        )

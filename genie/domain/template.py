@@ -1,0 +1,67 @@
+"""Agent templates: what a team lead writes in an AGENTS.md file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import Enum
+
+from genie.domain.agent import Restart
+from genie.domain.team import Layout
+from genie.domain.words import Color, PermissionMode
+
+
+class PromptMode(Enum):
+    """Whether the role prompt is added to the provider's system prompt or takes its place."""
+
+    APPEND = "append"
+    REPLACE = "replace"
+
+
+class Scope(Enum):
+    """Where a template was found; the nearer one wins."""
+
+    PROJECT = "project"
+    USER = "user"
+    BUILTIN = "built-in"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Template:
+    """One AGENTS.md, checked. None means "not said": the configuration or the provider decides.
+
+    `checksum` is the SHA-256 of the file, `source` its path, `prompt` its body. `spawn` is the block
+    of spawn limits as written.
+    """
+
+    name: str
+    source: str
+    scope: Scope
+    checksum: str
+    prompt: str
+    description: str = ""
+    provider: str = "claude"
+    model: str | None = None
+    effort: str | None = None
+    permission_mode: PermissionMode | None = None
+    prompt_mode: PromptMode = PromptMode.APPEND
+    team: str | None = None
+    color: Color | None = None
+    layout: Layout | None = None
+    skills: tuple[str, ...] = ()
+    tools: tuple[str, ...] = ()
+    disallowed_tools: tuple[str, ...] = ()
+    mcp: tuple[str, ...] = ()
+    add_dirs: tuple[str, ...] = ()
+    env: tuple[tuple[str, str], ...] = ()
+    extra_args: tuple[str, ...] = ()
+    auto_resume: bool | None = None
+    restart: Restart | None = None
+    max_resume_attempts: int | None = None
+    cooldown: timedelta | None = None
+    stable_after: timedelta | None = None
+    ttl: timedelta | None = None
+    spawn: tuple[tuple[str, object], ...] = ()
+    on_resume: str | None = None
+    cwd: str | None = None
+    worktree: bool = False

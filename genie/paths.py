@@ -1,0 +1,106 @@
+"""Where things are under GENIE_HOME. Standard library only: every face imports this."""
+
+from __future__ import annotations
+
+import os
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+PRIVATE = 0o700
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """One genie on one host: `~/.genie`, or what GENIE_HOME says."""
+
+    root: Path
+
+    @classmethod
+    def from_environment(cls) -> Home:
+        return cls(Path(os.environ.get("GENIE_HOME") or Path.home() / ".genie").expanduser().absolute())
+
+    @property
+    def run(self) -> Path:
+        return self.root / "run"
+
+    @property
+    def socket(self) -> Path:
+        """The daemon's socket. A Unix socket's path ends at about 100 bytes: a deep home gets a short
+        one in the user's runtime directory."""
+        path = self.run / "genie.sock"
+        if len(os.fsencode(path)) <= 100:
+            return path
+        return _short(self.root) / "genie.sock"
+
+    @property
+    def daemon_lock(self) -> Path:
+        return self.run / "daemon.lock"
+
+    @property
+    def start_lock(self) -> Path:
+        return self.run / "start.lock"
+
+    @property
+    def logs(self) -> Path:
+        return self.root / "logs"
+
+    @property
+    def launch(self) -> Path:
+        """Launch files, one a run, removed once read."""
+        return self.root / "launch"
+
+    @property
+    def environments(self) -> Path:
+        """Values of the environment of a session, as long as it can be resumed."""
+        return self.root / "environments"
+
+    @property
+    def prompts(self) -> Path:
+        return self.root / "prompts"
+
+    @property
+    def spool(self) -> Path:
+        return self.root / "spool"
+
+    @property
+    def agents(self) -> Path:
+        return self.root / "agents"
+
+    @property
+    def config(self) -> Path:
+        return self.root / "config.toml"
+
+    @property
+    def postgres(self) -> Path:
+        return self.root / "pg"
+
+    def make(self) -> None:
+        """Make the directories that are missing, closed to others."""
+        for path in (self.root, self.run, self.logs, self.launch, self.environments, self.prompts, self.spool):
+            path.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
+        self.socket.parent.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
+        for path in (self.root, self.run, self.launch, self.environments, self.prompts, self.socket.parent):
+            path.chmod(PRIVATE)
+
+
+def _short(root: Path) -> Path:
+    digest = f"{zlib.crc32(os.fsencode(root)):08x}"
+    base = os.environ.get("XDG_RUNTIME_DIR") or "/tmp"  # noqa: S108
+    return Path(base) / f"genie-{os.getuid()}-{digest}"
+
+
+def project_of(cwd: Path) -> Path | None:
+    """The nearest directory from `cwd` upwards that holds `.genie`, the user's home apart."""
+    home = Path.home()
+    for directory in (cwd, *cwd.parents):
+        if (directory / ".genie").is_dir() and directory != home:
+            return directory
+    return None
+
+
+def package_dir(name: str) -> Path:
+    """The folder `agents` or `migrations`: beside the package in a checkout, within it in a wheel."""
+    here = Path(__file__).resolve().parent
+    inside = here / f"_{name}"
+    return inside if inside.is_dir() else here.parent / name

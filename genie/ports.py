@@ -1,0 +1,435 @@
+"""What the use cases need of the world, in the domain's own words.
+
+Every port says which errors of `genie.domain.errors` it raises; adapters let no other out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+from uuid import UUID
+
+from genie.domain.agent import Agent, Life, Placement
+from genie.domain.events import Event
+from genie.domain.session import Launch, PaneIdentity, PaneSeen, Run, ServerIdentity, Session, Snapshot, Standing
+from genie.domain.team import ClaudeTeam, Team
+from genie.domain.template import Template
+from genie.domain.words import PermissionMode
+
+# ---- time and chance ------------------------------------------------------------------------
+
+
+class Clock(Protocol):
+    def now(self) -> datetime:
+        """The time, aware, in UTC."""
+        ...
+
+
+class Ids(Protocol):
+    def new(self) -> UUID:
+        """A fresh random UUID (version 4: providers accept no other)."""
+        ...
+
+
+class Fault(Protocol):
+    def __call__(self, point: str) -> None:
+        """Pass a named point. Does nothing, except where a test wants the daemon killed there."""
+        ...
+
+
+# ---- the registry ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One resume attempt: which run it made, its number in the budget, why, and what came of it."""
+
+    run: UUID
+    agent: UUID
+    number: int
+    automatic: bool
+    claimed_at: datetime
+    outcome: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """A selection of agents. Empty fields select everything; `all` also shows terminated ones."""
+
+    names: tuple[str, ...] = ()
+    team: str | None = None
+    tags: tuple[str, ...] = ()
+    lives: tuple[Life, ...] = ()
+    all: bool = False
+
+
+class Tx(Protocol):
+    """One open transaction. Events are written at its end, so that the order of their ids is the
+    order of commits and the lock on that order is held shortly."""
+
+    def lock_name(self, name: str) -> None:
+        """Hold the name until the end of the transaction: who wants it too waits."""
+        ...
+
+    def standing(self, name: str) -> Standing | None:
+        """The agent that has that name (terminated ones have none), with session and latest run."""
+        ...
+
+    def standing_of(self, agent: UUID) -> Standing | None: ...
+
+    def taken(self, prefix: str) -> frozenset[str]:
+        """Names beginning with `prefix` of agents that are not terminated."""
+        ...
+
+    def live_count(self, host: str) -> int:
+        """How many agents of that host have a live run."""
+        ...
+
+    def colors(self, team: str) -> tuple[str, ...]:
+        """Colours worn in that team by agents that are not terminated."""
+        ...
+
+    def add_agent(self, agent: Agent) -> None: ...
+
+    def save_agent(self, agent: Agent) -> Agent:
+        """Write it if nobody has since `agent.version`; returns it with the next version.
+        Raises Stale."""
+        ...
+
+    def add_session(self, session: Session) -> None: ...
+
+    def save_session(self, session: Session) -> None: ...
+
+    def add_run(self, run: Run) -> None:
+        """Raises Conflict where the agent, or the provider session, has a live run already."""
+        ...
+
+    def save_run(self, run: Run) -> None: ...
+
+    def add_attempt(self, attempt: Attempt) -> None: ...
+
+    def close_attempt(self, run: UUID, outcome: str) -> None: ...
+
+    def team(self, name: str) -> Team | None: ...
+
+    def add_team(self, team: Team) -> None:
+        """Does nothing when a team of that name is there."""
+        ...
+
+    def keep_template(self, template: Template) -> None:
+        """Keep `agent_templates` in step with the file the spawn has read."""
+        ...
+
+    def record(self, *events: Event) -> None: ...
+
+
+class Registry(Protocol):
+    """PostgreSQL. Every method raises RegistryAway when it does not answer."""
+
+    def begin(self) -> AbstractContextManager[Tx]:
+        """A transaction: committed when the block ends, rolled back when it raises."""
+        ...
+
+    def beat(self, host: str, *, at: datetime) -> list[Standing]:
+        """The heartbeat's one query: note that the host lives, and return every agent of the host
+        that the daemon has work with: not done, failed or terminated, or whose latest run has not
+        ended; suspended ones only when their run has not ended."""
+        ...
+
+    def last_beat(self, host: str) -> datetime | None: ...
+
+    def join_host(self, host: str, *, name: str, boot: str, at: datetime) -> None: ...
+
+    def roster(self, wanted: Wanted) -> list[Standing]:
+        """Agents in the order of team and name."""
+        ...
+
+    def find(self, name: str) -> Standing | None:
+        """The agent of that name; of terminated ones the latest, if no other has the name."""
+        ...
+
+    def children(self, agent: UUID) -> list[Standing]: ...
+
+    def agent_names(self, agents: Sequence[UUID]) -> dict[UUID, str]: ...
+
+    def sessions(self, agent: UUID) -> list[Session]: ...
+
+    def runs(self, agent: UUID) -> list[Run]:
+        """Latest first."""
+        ...
+
+    def history(self, agent: UUID, *, limit: int) -> list[Event]:
+        """The latest `limit` events of the agent, oldest first."""
+        ...
+
+    def events(self, *, after: int, limit: int = 500) -> list[Event]: ...
+
+    def last_event(self) -> int: ...
+
+    def teams(self) -> list[Team]: ...
+
+    def lead_sessions(self) -> list[tuple[str, str]]:
+        """(provider session id, team) of the current sessions of the teams' leads."""
+        ...
+
+    def session_ids(self) -> frozenset[UUID]:
+        """Sessions that can still be resumed: those of agents that are not terminated."""
+        ...
+
+
+# ---- tmux -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Face:
+    """What a pane shows of its agent in title and border line."""
+
+    name: str
+    role: str
+    state: str
+    resumes: str
+    color: str
+
+
+class Terminal(Protocol):
+    """tmux. Every method raises TerminalAway when a server is there but does not answer, and
+    methods that act on a PaneIdentity raise Foreign when the pane is not that one any more."""
+
+    def panes(self, socket: str) -> Snapshot:
+        """All panes of the server, by one tmux call."""
+        ...
+
+    def create(self, placement: Placement, *, team: str, run: UUID, cwd: str) -> tuple[ServerIdentity, PaneSeen]:
+        """Make the pane with the runner waiting in it; session, window and keeper too where they are
+        missing. The run id stands on the pane's command line from the first instant."""
+        ...
+
+    def respawn(self, pane: PaneIdentity, *, run: UUID, cwd: str) -> PaneSeen:
+        """Start the runner of another run in that dead pane: same pane id, same place."""
+        ...
+
+    def dress(self, pane: PaneIdentity, face: Face) -> None:
+        """Tag it, keep it after death, give it its hook, title and border line."""
+        ...
+
+    def close(self, pane: PaneIdentity) -> None:
+        """Close the pane, if it is there, and re-flow its window where that is genie's."""
+        ...
+
+    def capture(self, pane: PaneIdentity, *, lines: int | None) -> str:
+        """The pane's text: the visible screen, or the last `lines` with its history."""
+        ...
+
+    def type_line(self, pane: PaneIdentity, text: str) -> None:
+        """Type a short line and Enter, after leaving copy mode."""
+        ...
+
+    def nudge(self, server: ServerIdentity) -> None:
+        """Make the server look after its ended children (SIGCHLD), its identity checked first."""
+        ...
+
+    def session_exists(self, socket: str, session: str) -> bool: ...
+
+    def session_of_pane(self, socket: str, pane: str) -> str | None:
+        """The name of the tmux session that holds a caller's pane."""
+        ...
+
+    def close_session(self, socket: str, session: str) -> None:
+        """Close a tmux session that genie made and tagged, and only such a one."""
+        ...
+
+    def default_socket(self) -> str:
+        """The absolute path of the user's default tmux server."""
+        ...
+
+    def socket_path(self, name_or_path: str) -> str:
+        """The absolute path of a server named as `tmux -L` (a name) or `tmux -S` (a path) takes it."""
+        ...
+
+    def version(self) -> str:
+        """Raises MissingProgram where tmux is not installed."""
+        ...
+
+
+# ---- processes ------------------------------------------------------------------------------
+
+
+class Processes(Protocol):
+    def started(self, pid: int) -> str | None:
+        """The start time of a living process, opaque, unique over reboots; None for none or a zombie."""
+        ...
+
+    def alive(self, pid: int, started: str) -> bool: ...
+
+    def waits_for_launch(self, pid: int, run: UUID) -> bool:
+        """Whether that process is still the runner of that run, not yet the provider."""
+        ...
+
+    def end_tree(self, *, run: UUID, pid: int | None, started: str | None, grace: timedelta) -> None:
+        """End a run's whole tree: TERM, grace, KILL, until none is left. Takes in children, session
+        and process group of `pid` (if it is still that process) and every process whose environment
+        carries the run id. Raises Survivors."""
+        ...
+
+    def terminate(self, pid: int, started: str) -> None:
+        """SIGTERM to that process, if it is still that one."""
+        ...
+
+    def gone(self, pid: int, started: str, *, within: timedelta) -> bool:
+        """Wait, without polling, until that process has ended, or the time is over."""
+        ...
+
+    def ancestors(self, pid: int) -> list[int]:
+        """Parent, grandparent … of a process."""
+        ...
+
+
+# ---- providers ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """What a spawn wants of a provider. `prompt_file` is where a prompt lies that is too long for
+    a command line; `settings` is the provider's section of the configuration."""
+
+    session: UUID
+    name: str
+    team: str
+    role_prompt: str
+    replace_system_prompt: bool
+    prompt: str | None
+    prompt_file: str | None
+    command: tuple[str, ...]
+    cwd: str
+    model: str | None
+    effort: str | None
+    permission_mode: PermissionMode | None
+    skills: tuple[str, ...]
+    tools: tuple[str, ...]
+    disallowed_tools: tuple[str, ...]
+    mcp: tuple[str, ...]
+    add_dirs: tuple[str, ...]
+    extra_args: tuple[str, ...]
+    env: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A provider's answer: argv and the index of the first prompt in it, what to add to the
+    environment, and the session id that the provider will use (None: it chooses one itself)."""
+
+    argv: tuple[str, ...]
+    prompt: int | None
+    env: tuple[tuple[str, str], ...]
+    provider_session: str | None
+
+
+class Provider(Protocol):
+    """One kind of agent program."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def conversational(self) -> bool:
+        """Whether it keeps a conversation that it can continue. A plain command does not: bringing
+        it back is running it again."""
+        ...
+
+    @property
+    def polite_exit(self) -> str | None:
+        """What to type to make it leave by itself; None: SIGTERM."""
+        ...
+
+    @property
+    def prompt_limit(self) -> int:
+        """Bytes of a prompt that fit on its command line; longer ones go by file."""
+        ...
+
+    def plan(self, ask: Ask) -> Plan:
+        """Raises MissingProgram (which, how to install), BadInput for what it cannot honour."""
+        ...
+
+    def resume(self, launch: Launch, *, session: Session, env: Mapping[str, str]) -> tuple[str, ...]:
+        """The argv that goes on with the session: that of the spawn but for the session flag and the
+        first prompt. Where the provider has nothing to go on with (no message was ever kept), the argv
+        of a fresh start with the same id. Raises NotAllowed when it cannot be continued at all."""
+        ...
+
+    def can_resume(self, session: Session, *, env: Mapping[str, str]) -> bool: ...
+
+    def find_session(self, session: Session, *, env: Mapping[str, str], since: datetime, pid: int) -> str | None:
+        """The id that a provider gave to a session of its own choice, once that can be told."""
+        ...
+
+    def version(self) -> str | None:
+        """What `--version` prints; None when the program is not installed."""
+        ...
+
+
+class Providers(Protocol):
+    def names(self) -> Sequence[str]: ...
+
+    def get(self, name: str) -> Provider:
+        """Raises BadInput for an unknown one, with the nearest name."""
+        ...
+
+
+# ---- files ----------------------------------------------------------------------------------
+
+
+class Templates(Protocol):
+    def find(self, name: str, *, cwd: str) -> Template | None:
+        """The nearest template of that name. Raises BadTemplate with file, line and field."""
+        ...
+
+    def all(self, *, cwd: str) -> list[Template]:
+        """Every template that reads, the nearest of each name; unreadable ones are left out."""
+        ...
+
+
+class TeamFiles(Protocol):
+    """Claude Code's own files, read only."""
+
+    def teams(self, *, env: Mapping[str, str]) -> tuple[tuple[ClaudeTeam, ...], tuple[str, ...]]:
+        """Its teams, and a warning for each file that could not be read."""
+        ...
+
+    def newest_session(self, cwd: str, *, env: Mapping[str, str]) -> str | None:
+        """The session id of the newest transcript of that directory."""
+        ...
+
+
+class Launches(Protocol):
+    """Private files that carry what must not stand on a command line or in the registry."""
+
+    def keep_environment(self, session: UUID, env: Mapping[str, str]) -> None: ...
+
+    def environment(self, session: UUID) -> dict[str, str]:
+        """Empty when there is none."""
+        ...
+
+    def keep_prompt(self, session: UUID, prompt: str) -> str:
+        """Write a long prompt; returns the file's path."""
+        ...
+
+    def release(self, run: UUID, *, argv: Sequence[str], env: Mapping[str, str], cwd: str) -> None:
+        """Write the launch file that the runner waits for, at once and whole."""
+        ...
+
+    def withdraw(self, run: UUID) -> None:
+        """Remove a launch file nobody has read."""
+        ...
+
+    def sweep(self, *, sessions: frozenset[UUID], runs: frozenset[UUID]) -> None:
+        """Remove files of sessions and runs that are not among these; only genie's own."""
+        ...
+
+
+class Feed(Protocol):
+    """New events, pushed."""
+
+    def follow(self, *, after: int) -> Iterator[Event]: ...
