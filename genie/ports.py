@@ -175,6 +175,10 @@ class Registry(Protocol):
         """(provider session id, team) of the current sessions of the teams' leads."""
         ...
 
+    def owners(self, runs: Sequence[UUID]) -> dict[UUID, Standing]:
+        """The agent (with its latest run) that each of these runs belonged to; strangers are absent."""
+        ...
+
     def session_ids(self) -> frozenset[UUID]:
         """Sessions that can still be resumed: those of agents that are not terminated."""
         ...
@@ -340,8 +344,8 @@ class Provider(Protocol):
         ...
 
     @property
-    def polite_exit(self) -> str | None:
-        """What to type to make it leave by itself; None: SIGTERM."""
+    def strip_env(self) -> tuple[str, ...]:
+        """Variables of a caller's own session of this provider, which a child must not inherit."""
         ...
 
     @property
@@ -403,6 +407,12 @@ class TeamFiles(Protocol):
         ...
 
 
+class Places(Protocol):
+    def directory(self, path: str, *, base: str) -> str:
+        """The absolute path of an existing directory, `path` seen from `base`. Raises BadInput."""
+        ...
+
+
 class Launches(Protocol):
     """Private files that carry what must not stand on a command line or in the registry."""
 
@@ -410,6 +420,10 @@ class Launches(Protocol):
 
     def environment(self, session: UUID) -> dict[str, str]:
         """Empty when there is none."""
+        ...
+
+    def prompt_path(self, session: UUID) -> str:
+        """Where `keep_prompt` writes; nothing need be there yet."""
         ...
 
     def keep_prompt(self, session: UUID, prompt: str) -> str:

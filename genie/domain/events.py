@@ -8,6 +8,9 @@ from datetime import datetime
 from enum import Enum
 from uuid import UUID
 
+from genie.domain.agent import Agent
+from genie.domain.session import Run
+
 
 class Kind(Enum):
     """The kinds of events of an agent's life."""
@@ -50,3 +53,9 @@ class Event:
     payload: Mapping[str, object] = field(default_factory=dict)
     id: int | None = None
     seq: int | None = None
+
+
+def event(kind: Kind, agent: Agent, run: Run | None = None, /, *, at: datetime, **payload: object) -> Event:
+    """An event of an agent's life, on its current session. Payload values that are None are left out."""
+    said = {key: value for key, value in payload.items() if value is not None}
+    return Event(kind=kind, at=at, agent=agent.id, session=agent.session, run=run.id if run else None, payload=said)

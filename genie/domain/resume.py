@@ -111,6 +111,14 @@ def decide(past: Past, policy: Policy, *, now: datetime) -> Decision:
         return GiveUp(Never.EXHAUSTED)
     if past.limited_until and now < past.limited_until:
         return Wait(past.limited_until, Until.LIMIT)
-    if spent and past.last_attempt and now < past.last_attempt + policy.cooldown:
-        return Wait(past.last_attempt + policy.cooldown, Until.COOLDOWN)
+    cooled = cooled_at(past, policy)
+    if cooled and now < cooled:
+        return Wait(cooled, Until.COOLDOWN)
     return Resume(spent + 1)
+
+
+def cooled_at(past: Past, policy: Policy) -> datetime | None:
+    """When the next attempt is allowed; None for at once. After a stable life the first is at once."""
+    if past.last_attempt is None or past.lived >= policy.stable_after:
+        return None
+    return past.last_attempt + policy.cooldown

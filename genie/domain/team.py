@@ -170,3 +170,8 @@ def _of_one(clues: Clues, chain: tuple[TierAnswer, ...]) -> Resolution:
         hint="say it with --team, pin team: in a template, set GENIE_TEAM, spawn from the team's lead or tmux session,"
         " or be a member in ~/.claude/teams/*/config.json",
     )
+
+
+def tmux_name(name: str) -> str:
+    """A name as tmux keeps it: dots separate the parts of its targets."""
+    return name.replace(".", "_")

@@ -1,0 +1,165 @@
+"""What the daemon does next with an agent: the step from what is to what is wanted.
+
+`next_step` is the one place; the reconcile carries its steps out and `genie explain` prints them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from genie.domain import resume
+from genie.domain.agent import Agent, Desired, Life
+from genie.domain.session import Look, Sight, Standing
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """Nothing to do."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Nothing can be done now; nothing is written."""
+
+    reason: str
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Clear:
+    """Seen alive again: forget the looks that missed it."""
+
+    reason: str = "seen alive again"
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Missed in one look; `missed` looks in a row by now."""
+
+    missed: int
+    look: Look
+
+    @property
+    def reason(self) -> str:
+        return f"{self.look.sight.value}, seen once"
+
+
+@dataclass(frozen=True, slots=True)
+class Declare:
+    """Gone for good: read how its run ended."""
+
+    look: Look
+
+    @property
+    def reason(self) -> str:
+        return f"{self.look.sight.value} ({self.look.end})"
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A place is free for a queued agent."""
+
+    reason: str = "a place is free"
+
+
+@dataclass(frozen=True, slots=True)
+class CarryOn:
+    """A start that nobody is at any more: adopt its pane, or make it."""
+
+    reason: str = "its start was interrupted"
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """Stop or kill what is not wanted any more."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bring:
+    """Resume it: attempt number `attempt`."""
+
+    attempt: int
+
+    @property
+    def reason(self) -> str:
+        return f"resume attempt {self.attempt}"
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """Mark it failed."""
+
+    why: resume.Never
+
+    @property
+    def reason(self) -> str:
+        return self.why.value
+
+
+Step = Rest | Hold | Clear | Note | Declare | Start | CarryOn | Finish | Bring | GiveUp
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What is known besides the registry's row. `resumable` is the provider's word on the session,
+    `room` says that the host may run one more agent, `blocked` what keeps a resume from being tried"""
+
+    look: Look | None
+    resumable: bool = True
+    room: bool = True
+    dead_cycles: int = 2
+    blocked: str | None = None
+
+
+def next_step(standing: Standing, facts: Facts, *, now: datetime) -> Step:
+    """The step that brings the agent nearer to what is wanted."""
+    agent = standing.agent
+    if _unwanted(agent):
+        return Finish(f"wanted {agent.desired.value}")
+    match agent.life:
+        case Life.QUEUED:
+            return Start() if facts.room else Hold("waits for a free place (max_running)")
+        case Life.SPAWNING | Life.RESUMING:
+            return CarryOn()
+        case Life.RUNNING:
+            return _watch(standing, facts)
+        case Life.DEAD:
+            return _dead(standing, facts, now=now)
+        case _:
+            return Rest(f"it is {agent.life.value}")
+
+
+def _unwanted(agent: Agent) -> bool:
+    if agent.desired is Desired.GONE:
+        return agent.life is not Life.TERMINATED
+    return agent.desired is Desired.STOPPED and agent.life in (Life.QUEUED, Life.DEAD, Life.RUNNING)
+
+
+def _watch(standing: Standing, facts: Facts) -> Step:
+    look, run = facts.look, standing.run
+    if look is None or look.sight is Sight.UNKNOWN or run is None:
+        return Hold(Sight.UNKNOWN.value)
+    if not look.gone:
+        return Clear() if run.missed else Rest("its process is alive in its pane")
+    missed = run.missed + 1
+    return Declare(look) if missed >= facts.dead_cycles else Note(missed, look)
+
+
+def _dead(standing: Standing, facts: Facts, *, now: datetime) -> Step:
+    past = standing.past(resumable=facts.resumable, now=now)
+    match resume.decide(past, standing.agent.policy, now=now):
+        case resume.Resume(attempt):
+            if facts.blocked:
+                return Hold(facts.blocked)
+            return Bring(attempt) if facts.room else Hold("waits for a free place (max_running)")
+        case resume.Wait(until, reason):
+            return Hold(reason.value, until)
+        case resume.GiveUp(reason):
+            return GiveUp(reason)
+        case resume.Leave(reason):
+            return Rest(reason.value)

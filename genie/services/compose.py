@@ -1,0 +1,210 @@
+"""From an order, a template and the rules to what will be run: pure but for asking the provider."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+from genie.domain.agent import Placement, Restart
+from genie.domain.errors import BadInput, NotFound
+from genie.domain.resume import Policy
+from genie.domain.session import Launch
+from genie.domain.team import Layout, Resolution, Team, tmux_name
+from genie.domain.template import PromptMode, Template
+from genie.domain.words import Color, PermissionMode, check_name, one_of
+from genie.ports import Ask, Plan, Provider
+from genie.services.order import Order
+from genie.services.scene import Scene
+from genie.services.world import Rules, World
+
+NOT_INHERITED = (
+    "TMUX",
+    "TMUX_PANE",
+    "GENIE_RUN_ID",
+    "GENIE_SESSION_ID",
+    "GENIE_AGENT_NAME",
+    "GENIE_AGENT_TOKEN",
+    "GENIE_TEAM",
+    "GENIE_PARENT",
+    "GENIE_ROOT",
+    "GENIE_PROVIDER",
+    "GENIE_MODEL",
+    "GENIE_PROMPT_FILE",
+    "GENIE_FAULT_POINT",
+    "LLM_PROVIDER",
+    "AGENT_GOAL",
+    "SPAWN_DEPTH",
+    "SPAWN_PARENT_PID",
+)
+"""What tells about the caller's own pane and run; a child gets its own."""
+
+LONGEST_PROMPT = 16 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """An order whose words have been understood, over the template and the rules."""
+
+    permission_mode: PermissionMode | None
+    layout: Layout
+    color: Color | None
+    restart: Restart
+    auto_resume: bool
+    policy: Policy
+    cwd: str
+    base_env: Mapping[str, str]
+
+
+def understand(world: World, order: Order, template: Template | None, rules: Rules, team: Team | None) -> Wishes:
+    """Check every word of the order. Raises BadInput for the first that is wrong."""
+    _check_texts(order)
+    mode = _permission_mode(order) or (template.permission_mode if template else None)
+    layout = one_of("layout", order.layout, Layout) if order.layout else None
+    color = one_of("colour", order.color, Color) if order.color else None
+    restart = one_of("restart policy", order.restart, Restart) if order.restart else None
+    asked = order.cwd or (template.cwd if template else None) or "."
+    return Wishes(
+        permission_mode=mode,
+        layout=layout or (template.layout if template else None) or (Layout(team.layout) if team else rules.layout),
+        color=color or (template.color if template else None),
+        restart=restart or (template.restart if template else None) or Restart.ON_FAILURE,
+        auto_resume=_auto_resume(order, template),
+        policy=_policy(template, rules.policy),
+        cwd=world.places.directory(asked, base=order.caller.cwd),
+        base_env=_inherited(order, template),
+    )
+
+
+def _check_texts(order: Order) -> None:
+    if order.prompt and len(order.prompt.encode(errors="surrogateescape")) > LONGEST_PROMPT:
+        raise BadInput(
+            f"the prompt has {len(order.prompt)} characters; the limit is {LONGEST_PROMPT} bytes",
+            hint="put it into a file and name the file in the prompt",
+        )
+    for kind, name in (("window", order.window), ("tmux session", order.session)):
+        if name is not None and (not name or set(name) & set(":.=@%$\n\t")):
+            raise BadInput(f"{kind} '{name}' is not a plain name", hint="give the name alone, no tmux target")
+    for key, value in order.env.items():
+        if not key or "=" in key or "\0" in key + value:
+            raise BadInput(f"--env {key!r} is not a variable", hint="--env KEY=VALUE")
+    for text in (order.prompt or "", *order.command, *order.extra_args):
+        if "\0" in text:
+            raise BadInput("a NUL byte cannot be given to a program", hint="remove it from the prompt or command")
+
+
+def _permission_mode(order: Order) -> PermissionMode | None:
+    if order.plan_mode and order.permission_mode not in (None, PermissionMode.PLAN.value):
+        raise BadInput(f"--plan-mode and --permission-mode {order.permission_mode} contradict each other")
+    if order.plan_mode:
+        return PermissionMode.PLAN
+    if order.permission_mode == "default":
+        return PermissionMode.MANUAL
+    return one_of("permission mode", order.permission_mode, PermissionMode) if order.permission_mode else None
+
+
+def _auto_resume(order: Order, template: Template | None) -> bool:
+    if order.auto_resume is not None:
+        return order.auto_resume
+    return template is None or template.auto_resume is not False
+
+
+def _policy(template: Template | None, rules: Policy) -> Policy:
+    if template is None:
+        return rules
+    return Policy(
+        max_attempts=rules.max_attempts if template.max_resume_attempts is None else template.max_resume_attempts,
+        cooldown=rules.cooldown if template.cooldown is None else template.cooldown,
+        stable_after=rules.stable_after if template.stable_after is None else template.stable_after,
+    )
+
+
+def _inherited(order: Order, template: Template | None) -> dict[str, str]:
+    env = {key: value for key, value in order.caller.env.items() if key not in NOT_INHERITED}
+    return env | dict(template.env if template else ()) | dict(order.env)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Birth:
+    """Who the new session is for."""
+
+    session: UUID
+    name: str
+    team: str
+    parent: str | None
+    root: str | None
+    depth: int
+
+
+def ask_of(order: Order, template: Template | None, wishes: Wishes, birth: Birth, *, prompt_file: str | None) -> Ask:
+    """What the provider is asked."""
+    skills = (order.skill,) if order.skill else ()
+    return Ask(
+        session=birth.session,
+        name=birth.name,
+        team=birth.team,
+        role_prompt=template.prompt if template else "",
+        replace_system_prompt=bool(template and template.prompt_mode is PromptMode.REPLACE),
+        prompt=order.prompt,
+        prompt_file=prompt_file,
+        command=order.command,
+        cwd=wishes.cwd,
+        model=order.model or (template.model if template else None),
+        effort=template.effort if template else None,
+        permission_mode=wishes.permission_mode,
+        skills=(template.skills if template else ()) + skills,
+        tools=template.tools if template else (),
+        disallowed_tools=template.disallowed_tools if template else (),
+        mcp=template.mcp if template else (),
+        add_dirs=template.add_dirs if template else (),
+        extra_args=(template.extra_args if template else ()) + order.extra_args,
+        env=wishes.base_env,
+    )
+
+
+def environment_of(ask: Ask, plan: Plan, provider: Provider, birth: Birth, home: str) -> dict[str, str]:
+    """The environment of the session: the caller's, the template's, `--env`, and genie's own names."""
+    env = {key: value for key, value in ask.env.items() if key not in provider.strip_env}
+    own = {
+        "GENIE_HOME": home,
+        "GENIE_SESSION_ID": str(birth.session),
+        "GENIE_AGENT_NAME": birth.name,
+        "GENIE_TEAM": birth.team,
+        "GENIE_PROVIDER": provider.name,
+        "LLM_PROVIDER": provider.name,
+        "SPAWN_DEPTH": str(birth.depth),
+    }
+    if ask.model:
+        own["GENIE_MODEL"] = ask.model
+    if birth.parent:
+        own |= {"GENIE_PARENT": birth.parent, "GENIE_ROOT": birth.root or birth.parent}
+    return env | own | dict(plan.env)
+
+
+def launch_of(plan: Plan, wishes: Wishes, environment: Mapping[str, str]) -> Launch:
+    return Launch(argv=plan.argv, cwd=wishes.cwd, env_names=tuple(sorted(environment)), prompt=plan.prompt)
+
+
+def placement_of(order: Order, scene: Scene, resolution: Resolution, team: Team | None, layout: Layout) -> Placement:
+    """Where the pane goes, by the rules of docs/lifecycle.md. Raises NotFound for a session that is not there."""
+    home = team.tmux_session if team else tmux_name(resolution.team)
+    window = order.window or (order.name if order.new_window else tmux_name(resolution.team))
+    where = Placement(
+        socket=scene.socket, session=home, window=window, layout=layout.value, own_window=order.new_window
+    )
+    if order.session:
+        if order.session not in scene.sessions:
+            raise NotFound(f"no tmux session '{order.session}' on {where.socket}", hint="tmux list-sessions")
+        return replace(where, session=order.session)
+    if resolution.explicit or home in scene.sessions or scene.around is None:
+        return where
+    beside = None if order.new_window or order.window else order.caller.tmux_pane
+    return replace(where, session=scene.around, beside=beside)
+
+
+def check_order_name(order: Order) -> None:
+    """Raises BadInput for an illegal name of agent, role, team or parent."""
+    check_name("agent", order.name)
+    for kind, name in (("role", order.role), ("team", order.team), ("parent", order.parent)):
+        if name is not None:
+            check_name(kind, name)

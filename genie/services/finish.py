@@ -1,0 +1,130 @@
+"""Carry out that an agent is wanted stopped or gone: end its tree, close its pane, say so."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
+
+from genie.domain.agent import IN_PANE, Agent, Desired, End, Life
+from genie.domain.errors import Foreign, Survivors
+from genie.domain.events import Event, Kind, event
+from genie.domain.session import PaneIdentity, Run, Standing
+from genie.ports import Tx
+from genie.services.world import World
+
+RETRY_AFTER_SURVIVORS = timedelta(seconds=30)
+TO_THE_LAST = timedelta(seconds=1)
+
+
+def finish(world: World, standing: Standing) -> Standing:
+    """Bring an agent to what is wanted of it, `stopped` or `gone`. The caller has its flight.
+
+    Raises Survivors when processes outlive SIGKILL (the agent then stays as it is and is tried again),
+    TerminalAway when tmux does not answer: nothing has been changed then.
+    """
+    end = _end_of(world, standing)
+    _end_processes(world, standing)
+    world.fault("finish.ended")
+    _close_pane(world, standing)
+    world.fault("finish.closed")
+    return _settle(world, standing, end)
+
+
+def _end_processes(world: World, standing: Standing) -> None:
+    run = standing.run
+    if run is None:
+        return
+    world.launches.withdraw(run.id)
+    pane = run.pane or _pane_of_start(world, standing)
+    if standing.agent.desired is Desired.STOPPED and pane:
+        _ask_politely(world, pane)
+    try:
+        world.processes.end_tree(
+            run=run.id,
+            pid=pane.pid if pane else None,
+            started=pane.started if pane else None,
+            grace=TO_THE_LAST if standing.agent.desired is Desired.STOPPED else timedelta(0),
+        )
+    except Survivors as error:
+        _tell_survivors(world, standing, error)
+        raise
+
+
+def _ask_politely(world: World, pane: PaneIdentity) -> None:
+    """SIGTERM, and time to leave. Nothing is typed: Enter in an open permission dialog would approve it."""
+    world.processes.terminate(pane.pid, pane.started)
+    world.processes.gone(pane.pid, pane.started, within=world.rules.stop_grace)
+
+
+def _pane_of_start(world: World, standing: Standing) -> PaneIdentity | None:
+    """The pane of a run whose start was interrupted before the registry knew it."""
+    run = standing.run
+    if run is None or standing.agent.life not in IN_PANE:
+        return None
+    snapshot = world.terminal.panes(standing.agent.placement.socket)
+    seen = snapshot.of_run(run.id)
+    if seen is None or snapshot.server is None:
+        return None
+    started = world.processes.started(seen.pid)
+    if started is None:
+        return None
+    return PaneIdentity(snapshot.server, seen.pane, seen.pid, started, run.id)
+
+
+def _end_of(world: World, standing: Standing) -> End:
+    """How the run's process had ended before anybody touched it, where tmux knows."""
+    run = standing.run
+    if run is None or run.pane is None:
+        return End()
+    snapshot = world.terminal.panes(run.pane.server.socket)
+    seen = snapshot.pane(run.pane.pane)
+    if snapshot.server == run.pane.server and seen and seen.dead and seen.is_of(run.id):
+        return End(seen.exit_code, seen.signal)
+    return End()
+
+
+def _close_pane(world: World, standing: Standing) -> None:
+    """Close the last pane that the agent was in, if it is still the agent's."""
+    runs = [standing.run] if standing.run and standing.run.pane else world.registry.runs(standing.agent.id)
+    pane = next((run.pane for run in runs if run and run.pane), None) or _pane_of_start(world, standing)
+    if pane:
+        with suppress(Foreign):
+            world.terminal.close(pane)
+
+
+def _settle(world: World, standing: Standing, end: End) -> Standing:
+    now = world.clock.now()
+    with world.registry.begin() as tx:
+        current = tx.standing_of(standing.agent.id) or standing
+        run = current.run
+        if run and run.ended_at is None:
+            run = run.ended(end, at=now)
+            tx.save_run(run)
+        if current.agent.desired is Desired.GONE:
+            saved = _terminated(world, tx, current)
+        else:
+            saved = tx.save_agent(current.agent.to(Life.SUSPENDED, now=now))
+            tx.record(event(Kind.STOPPED, saved, run, at=now))
+        world.fault("finish.before_commit")
+    return Standing(saved, current.session, run)
+
+
+def _terminated(world: World, tx: Tx, current: Standing) -> Agent:
+    now = world.clock.now()
+    saved = tx.save_agent(current.agent.to(Life.TERMINATED, now=now))
+    if current.session:
+        tx.save_session(replace(current.session, ended_at=now))
+    tx.record(event(Kind.TERMINATED, saved, current.run, at=now))
+    return saved
+
+
+def _tell_survivors(world: World, standing: Standing, error: Survivors) -> None:
+    now = world.clock.now()
+    with world.registry.begin() as tx:
+        tx.record(_survived(standing.agent, standing.run, error, world))
+    world.flights.hold(standing.agent.id, until=now + RETRY_AFTER_SURVIVORS)
+
+
+def _survived(agent: Agent, run: Run | None, error: Survivors, world: World) -> Event:
+    return event(Kind.SURVIVORS, agent, run, at=world.clock.now(), error=error.message, **error.details)

@@ -1,0 +1,28 @@
+"""`genie kill`: end an agent for good. Its history stays readable, its name is free."""
+
+from __future__ import annotations
+
+from genie.domain.agent import Desired, Life
+from genie.domain.errors import NotFound
+from genie.domain.events import Kind
+from genie.domain.session import Standing
+from genie.services.finish import finish
+from genie.services.roster import known_names
+from genie.services.stop import want
+from genie.services.world import World
+
+
+def kill(world: World, name: str) -> Standing:
+    """Kill the agent of that name, whatever its state, and everything it started.
+
+    Raises NotFound, and what `finish` raises.
+    """
+    found = world.registry.find(name)
+    if found is None or found.agent.life is Life.TERMINATED:
+        raise NotFound(f"unknown agent '{name}'", hint=known_names(world, name))
+    with world.flights.taken(found.agent.id, within=world.rules.start_timeout):
+        wanted = want(world, found, Desired.GONE, Kind.KILL_REQUESTED)
+        if wanted is None:
+            return world.registry.find(name) or found
+        world.fault("kill.wanted")
+        return finish(world, wanted)

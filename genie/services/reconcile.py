@@ -1,0 +1,271 @@
+"""One look at everything: what is, against what is wanted. Decides, marks deaths, and says what to do.
+
+Reading writes nothing; a healthy pass is one query and one tmux call a server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from uuid import UUID
+
+from genie.domain.agent import Agent, End, Life, Why, read_end
+from genie.domain.errors import GenieError, MissingProgram, TerminalAway
+from genie.domain.events import Kind, event
+from genie.domain.resume import Never
+from genie.domain.session import Look, PaneIdentity, Run, Server, ServerIdentity, Sight, Snapshot, Standing, look
+from genie.domain.settle import (
+    Bring,
+    CarryOn,
+    Clear,
+    Declare,
+    Facts,
+    Finish,
+    GiveUp,
+    Hold,
+    Note,
+    Rest,
+    Start,
+    Step,
+    next_step,
+)
+from genie.services.begin import begin, carry_on
+from genie.services.claim import claim
+from genie.services.finish import finish
+from genie.services.world import World
+
+GIVEN_UP = {Never.EXHAUSTED: "exhausted", Never.UNRESUMABLE: "unresumable", Never.EXIT: "exit"}
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """Work that takes a while and is done apart from the pass, in the agent's flight."""
+
+    agent: UUID
+    name: str
+    step: Step
+    work: Callable[[], object]
+
+
+@dataclass(slots=True)
+class Pass:
+    """What a pass has found: errands, agents to look at again soon, when a wait ends, and errors by agent."""
+
+    errands: list[Errand] = field(default_factory=list)
+    look_again: set[UUID] = field(default_factory=set)
+    wake_at: datetime | None = None
+    errors: dict[str, GenieError] = field(default_factory=dict)
+    live: list[Run] = field(default_factory=list)
+    away: list[str] = field(default_factory=list)
+    strangers: list[tuple[ServerIdentity, str, int, UUID]] = field(default_factory=list)
+
+    def wait_until(self, until: datetime | None) -> None:
+        if until and (self.wake_at is None or until < self.wake_at):
+            self.wake_at = until
+
+
+class View:
+    """The tmux servers as they are seen in one pass; each is asked once."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._snapshots: dict[str, Snapshot | None] = {}
+        self._servers: dict[ServerIdentity, Server] = {}
+
+    def snapshot(self, socket: str) -> Snapshot | None:
+        if socket not in self._snapshots:
+            try:
+                self._snapshots[socket] = self._world.terminal.panes(socket)
+            except TerminalAway:
+                self._snapshots[socket] = None
+        return self._snapshots[socket]
+
+    def away(self) -> list[str]:
+        return [socket for socket, snapshot in self._snapshots.items() if snapshot is None]
+
+    def snapshots(self) -> list[Snapshot]:
+        return [snapshot for snapshot in self._snapshots.values() if snapshot]
+
+    def server(self, server: ServerIdentity) -> Server:
+        if server not in self._servers:
+            self._servers[server] = self._judge(server)
+        return self._servers[server]
+
+    def look(self, run: Run) -> Look | None:
+        if run.pane is None:
+            return None
+        return look(run.pane, self.snapshot(run.pane.server.socket), self.server(run.pane.server))
+
+    def _judge(self, server: ServerIdentity) -> Server:
+        snapshot = self.snapshot(server.socket)
+        if snapshot and snapshot.server == server:
+            return Server.SAME
+        return Server.OTHER if self._world.processes.alive(server.pid, server.started) else Server.GONE
+
+
+def reconcile(world: World, *, only: Collection[UUID] | None = None) -> Pass:
+    """Look at every agent of this host, or at those named by `only`. Raises RegistryAway.
+
+    An error over one agent is kept in the pass and never stops it over the others.
+    """
+    now = world.clock.now()
+    done, view = Pass(), View(world)
+    standings = world.registry.beat(world.host, at=now)
+    room = world.rules.max_running - sum(1 for s in standings if s.run and s.run.ended_at is None)
+    for standing in standings:
+        if only is not None and standing.agent.id not in only:
+            continue
+        if world.flights.busy(standing.agent.id) or world.flights.held(standing.agent.id, now=now):
+            continue
+        try:
+            room -= _settle(world, standing, view, done, room=room > 0)
+        except GenieError as error:
+            done.errors[standing.agent.name] = error
+    done.away = view.away()
+    if only is None:
+        done.strangers = _strangers(standings, view)
+    return done
+
+
+def facts(world: World, standing: Standing, view: View, *, room: bool) -> Facts:
+    """What `next_step` needs to know about an agent beyond its row."""
+    agent, session, run = standing.agent, standing.session, standing.run
+    seen = view.look(run) if run and agent.life is Life.RUNNING else None
+    resumable, blocked = False, None
+    if agent.life is Life.DEAD and session:
+        try:
+            environment = world.launches.environment(session.id)
+            provider = world.providers.get(session.provider)
+            resumable = not provider.conversational or provider.can_resume(session, env=environment)
+        except MissingProgram as error:
+            resumable, blocked = True, error.message
+        if view.snapshot(agent.placement.socket) is None:
+            blocked = "tmux unreachable"
+    return Facts(look=seen, resumable=resumable, room=room, dead_cycles=world.rules.dead_cycles, blocked=blocked)
+
+
+def _settle(world: World, standing: Standing, view: View, done: Pass, *, room: bool) -> int:
+    """Take the next steps of one agent; returns how many places it takes."""
+    now = world.clock.now()
+    step = next_step(standing, facts(world, standing, view, room=room), now=now)
+    match step:
+        case Rest() | Clear():
+            _alive(world, standing, done)
+        case Hold(until=until):
+            done.wait_until(until)
+        case Note():
+            _note(world, standing, step, done)
+        case Declare(seen):
+            ended = _declare(world, standing, seen)
+            return _settle(world, ended, view, done, room=room)
+        case GiveUp(why):
+            _give_up(world, standing, why)
+        case Start() | CarryOn() | Finish() | Bring():
+            done.errands.append(_errand(world, standing, step))
+            return int(isinstance(step, Start | Bring))
+    return 0
+
+
+def _alive(world: World, standing: Standing, done: Pass) -> None:
+    run = standing.run
+    if run is None or standing.agent.life is not Life.RUNNING:
+        return
+    done.live.append(run)
+    if run.missed:
+        with world.registry.begin() as tx:
+            tx.save_run(replace(run, missed=0))
+
+
+def _note(world: World, standing: Standing, step: Note, done: Pass) -> None:
+    """First look that missed it: have tmux reap its child, so that the second look sees the status."""
+    run = standing.run
+    if run is None:
+        return
+    with world.registry.begin() as tx:
+        tx.save_run(replace(run, missed=step.missed))
+    if run.pane and step.look.sight is Sight.DEAD and step.look.end == End():
+        world.terminal.nudge(run.pane.server)
+    done.look_again.add(standing.agent.id)
+
+
+def _declare(world: World, standing: Standing, seen: Look) -> Standing:
+    """The run has ended: write how, and what that makes of the agent."""
+    now = world.clock.now()
+    with world.registry.begin() as tx:
+        tx.lock_name(standing.agent.name)
+        current = tx.standing_of(standing.agent.id)
+        if current is None or current.run is None or current.agent.version != standing.agent.version:
+            return current or standing
+        run = current.run.ended(seen.end, at=now)
+        life, reason = read_end(current.agent, seen.end)
+        saved = tx.save_agent(current.agent.to(life, now=now, reason=reason))
+        tx.save_run(run)
+        if seen.sight is Sight.FOREIGN and run.pane:
+            tx.record(event(Kind.PANE_FOREIGN, saved, run, at=now, pane=run.pane.pane))
+        kind = {Life.DONE: Kind.DONE, Life.DEAD: Kind.DIED}.get(life, Kind.STOPPED)
+        tx.record(event(kind, saved, run, at=now, sight=seen.sight.value, end=str(seen.end)))
+    world.fault("reconcile.declared")
+    return Standing(saved, current.session, run)
+
+
+def _give_up(world: World, standing: Standing, why: Never) -> None:
+    now = world.clock.now()
+    with world.registry.begin() as tx:
+        current = tx.standing_of(standing.agent.id)
+        if current is None or current.agent.version != standing.agent.version:
+            return
+        saved = tx.save_agent(current.agent.to(Life.FAILED, now=now, reason=GIVEN_UP[why]))
+        kind = Kind.EXHAUSTED if why is Never.EXHAUSTED else Kind.FAILED
+        tx.record(event(kind, saved, current.run, at=now, reason=saved.reason, attempts=saved.attempts))
+
+
+def _errand(world: World, standing: Standing, step: Step) -> Errand:
+    def work() -> object:
+        match step:
+            case Bring(attempt):
+                return claim(world, standing, why=Why.AUTO_RESUME, attempt=attempt)
+            case Start():
+                return begin(world, standing)
+            case CarryOn():
+                return carry_on(world, standing)
+            case _:
+                return finish(world, standing)
+
+    return Errand(standing.agent.id, standing.agent.name, step, work)
+
+
+# ---- panes without a live run ---------------------------------------------------------------
+
+
+def _strangers(standings: list[Standing], view: View) -> list[tuple[ServerIdentity, str, int, UUID]]:
+    """Panes whose command line carries a run that no agent of this pass is in."""
+    known = {standing.run.id for standing in standings if standing.run}
+    return [
+        (snapshot.server, seen.pane, seen.pid, seen.command_run)
+        for snapshot in view.snapshots()
+        if snapshot.server
+        for seen in snapshot.panes
+        if seen.command_run and seen.command_run not in known
+    ]
+
+
+def close_orphans(world: World, strangers: list[tuple[ServerIdentity, str, int, UUID]], judged: set[UUID]) -> None:
+    """Close panes that a crash has left behind: those of a run of this registry that has ended and whose
+    agent has gone on without it. Panes of another genie are not known here and are left alone."""
+    fresh = [run for _, _, _, run in strangers if run not in judged]
+    if not fresh:
+        return
+    owners = world.registry.owners(fresh)
+    for server, pane, pid, run in strangers:
+        owner = owners.get(run)
+        if run in judged or owner is None or not _orphaned(owner.agent, run):
+            continue
+        started = world.processes.started(pid) or "ended"
+        world.processes.end_tree(run=run, pid=pid, started=started, grace=world.rules.stop_grace)
+        world.terminal.close(PaneIdentity(server, pane, pid, started, run))
+    judged.update(fresh)
+
+
+def _orphaned(agent: Agent, run: UUID) -> bool:
+    return agent.life is Life.TERMINATED or agent.run != run

@@ -1,0 +1,173 @@
+"""Read models: agents as `ls`, `show`, `explain` and `history` tell of them. Reading writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from genie.domain import resume
+from genie.domain.agent import LIVE, Agent, Life
+from genie.domain.errors import NotFound
+from genie.domain.events import Event
+from genie.domain.session import Look, Run, Session, Standing
+from genie.domain.settle import Bring, CarryOn, Declare, Finish, GiveUp, Hold, Note, Rest, Start, Step, next_step
+from genie.domain.words import nearest
+from genie.ports import Wanted
+from genie.services.reconcile import View, facts
+from genie.services.world import World
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One agent as `genie ls` shows it. Times are aware UTC."""
+
+    standing: Standing
+    parent: str | None
+    attempts: int
+    next_resume_at: datetime | None
+    last_seen_at: datetime | None
+
+    @property
+    def agent(self) -> Agent:
+        return self.standing.agent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Details:
+    """All that is known of one agent."""
+
+    row: Row
+    sessions: Sequence[Session]
+    runs: Sequence[Run]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """Why an agent is in its state, and what the daemon would do next."""
+
+    standing: Standing
+    why: str
+    next: Step
+    look: Look | None
+    events: Sequence[Event]
+
+
+def known_names(world: World, name: str) -> str:
+    """A hint with the nearest agent name."""
+    names = [standing.agent.name for standing in world.registry.roster(Wanted())]
+    return nearest(name, names) if names else "no agents yet: genie spawn NAME"
+
+
+def get(world: World, name: str) -> Standing:
+    """The agent of that name. Raises NotFound with the nearest name."""
+    found = world.registry.find(name)
+    if found is None:
+        raise NotFound(f"unknown agent '{name}'", hint=known_names(world, name), kind="agent", name=name)
+    return found
+
+
+def ls(world: World, wanted: Wanted) -> list[Row]:
+    """The agents that are wanted. Raises NotFound for a name nobody has. Does not ask tmux."""
+    found = world.registry.roster(wanted)
+    missing = set(wanted.names) - {standing.agent.name for standing in found}
+    if missing:
+        get(world, min(missing))
+    return rows(world, found)
+
+
+def rows(world: World, standings: Sequence[Standing]) -> list[Row]:
+    parents = world.registry.agent_names([s.agent.parent for s in standings if s.agent.parent])
+    beat = world.registry.last_beat(world.host)
+    now = world.clock.now()
+    return [_row(standing, parents, beat, now=now) for standing in standings]
+
+
+def show(world: World, name: str) -> Details:
+    standing = get(world, name)
+    return Details(
+        row=rows(world, [standing])[0],
+        sessions=world.registry.sessions(standing.agent.id),
+        runs=world.registry.runs(standing.agent.id),
+    )
+
+
+def history(world: World, name: str, *, limit: int) -> list[Event]:
+    return world.registry.history(get(world, name).agent.id, limit=limit)
+
+
+def explain(world: World, name: str) -> Explanation:
+    """The same decision that the daemon's next pass would make, with its reason."""
+    standing = get(world, name)
+    view = View(world)
+    known = facts(world, standing, view, room=True)
+    events = world.registry.history(standing.agent.id, limit=8)
+    return Explanation(
+        standing=standing,
+        why=why(standing, events),
+        next=next_step(standing, known, now=world.clock.now()),
+        look=known.look,
+        events=events,
+    )
+
+
+def why(standing: Standing, events: Sequence[Event]) -> str:
+    """One sentence about the present state, from the latest change of life."""
+    agent = standing.agent
+    last = next((e for e in reversed(events) if e.kind.value.startswith("agent.")), None)
+    told = f"{last.kind.value.removeprefix('agent.').replace('_', ' ')} at {last.at:%Y-%m-%d %H:%M:%S}" if last else ""
+    said = ", ".join(f"{key} {value}" for key, value in (last.payload if last else {}).items())
+    reason = f" ({agent.reason})" if agent.reason else ""
+    return f"{agent.life.value}{reason}: {told}{': ' + said if said else ''}"
+
+
+def decision_of(step: Step) -> str:
+    """The step in one word for scripts."""
+    words: dict[type, str] = {
+        Rest: "leave",
+        Hold: "wait",
+        Note: "look_again",
+        Declare: "declare_dead",
+        Start: "start",
+        CarryOn: "start",
+        Bring: "resume",
+        GiveUp: "give_up",
+    }
+    if isinstance(step, Finish):
+        return "kill" if "gone" in step.reason else "stop"
+    return words.get(type(step), "leave")
+
+
+def ended(row: Standing, *, now: datetime) -> bool:
+    """Whether an agent is at rest: not live, and not about to be brought back."""
+    agent = row.agent
+    if agent.life in LIVE:
+        return False
+    return agent.life is not Life.DEAD or not isinstance(_decision(row, now=now), resume.Resume | resume.Wait)
+
+
+def _decision(standing: Standing, *, now: datetime) -> resume.Decision:
+    return resume.decide(standing.past(resumable=True, now=now), standing.agent.policy, now=now)
+
+
+def _row(standing: Standing, parents: Mapping[UUID, str], beat: datetime | None, *, now: datetime) -> Row:
+    agent, run = standing.agent, standing.run
+    decision = _decision(standing, now=now)
+    until = decision.until if isinstance(decision, resume.Wait) else None
+    lived = run.lived(now=now) if run else timedelta(0)
+    return Row(
+        standing=standing,
+        parent=parents.get(agent.parent) if agent.parent else None,
+        attempts=resume.attempts_spent(agent.attempts, lived, agent.policy),
+        next_resume_at=until,
+        last_seen_at=_last_seen(run, beat),
+    )
+
+
+def _last_seen(run: Run | None, beat: datetime | None) -> datetime | None:
+    if run is None or run.live_at is None:
+        return None
+    if run.ended_at:
+        return run.ended_at
+    return max(run.live_at, beat) if beat and not run.missed else run.live_at

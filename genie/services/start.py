@@ -1,0 +1,179 @@
+"""Bring a claimed run into a pane and release it: the second half of every spawn and resume.
+
+Each step can be the last one of a daemon: `start` begun anew finds what the former one has made by
+the run id on the pane's command line and goes on from there.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from genie.domain.agent import Agent, End, Life, Why
+from genie.domain.errors import Failed, Foreign, GenieError, MissingProgram, NotAllowed, TerminalAway, Unreachable
+from genie.domain.events import Kind, event
+from genie.domain.session import PaneIdentity, PaneSeen, Run, ServerIdentity, Session, Standing
+from genie.ports import Face
+from genie.services.world import World
+
+RETRY_AFTER_FAULT = timedelta(seconds=5)
+
+
+def start(world: World, standing: Standing, *, interrupted: bool = False) -> Standing:
+    """Make the run of a `spawning` or `resuming` agent live; returns it running.
+
+    The caller has the agent's flight. `interrupted` says that another daemon may have begun: its pane is
+    looked for first. Raises what went wrong, after the registry says so: a spawn is then
+    `failed(start_failed)`; a resume goes back to `dead`, and is not counted where the fault was ours.
+    """
+    agent, session, run = _parts(standing)
+    pane = None
+    try:
+        begun = _begun(world, agent, run) if interrupted else None
+        pane = begun or _back_in_place(world, agent, session, run) or _new_pane(world, agent, session, run)
+        world.fault("start.created")
+        world.terminal.dress(pane, face(replace(agent, life=Life.RUNNING)))
+        world.fault("start.dressed")
+        if begun is None or world.processes.waits_for_launch(pane.pid, run.id):
+            _release(world, session, run)
+        world.fault("start.released")
+    except GenieError as error:
+        _undo(world, agent, run, pane, error)
+        raise
+    return _live(world, agent, run, pane)
+
+
+def face(agent: Agent) -> Face:
+    """What the pane's border says of its agent."""
+    return Face(
+        name=agent.name,
+        role=agent.role,
+        state=agent.life.value,
+        resumes=f"{agent.attempts}/{agent.policy.max_attempts}",
+        color=agent.color,
+    )
+
+
+def _parts(standing: Standing) -> tuple[Agent, Session, Run]:
+    if standing.session is None or standing.run is None:
+        raise Failed(f"'{standing.agent.name}' has no run to start")
+    return standing.agent, standing.session, standing.run
+
+
+# ---- the pane -------------------------------------------------------------------------------
+
+
+def _begun(world: World, agent: Agent, run: Run) -> PaneIdentity | None:
+    """The pane that an interrupted start has made for this run; one whose runner has given up is closed."""
+    snapshot = world.terminal.panes(agent.placement.socket)
+    seen = snapshot.of_run(run.id)
+    if seen is None or snapshot.server is None:
+        return None
+    if seen.dead:
+        _close(world, PaneIdentity(snapshot.server, seen.pane, seen.pid, "ended", run.id))
+        return None
+    return _identity(world, snapshot.server, seen, run.id)
+
+
+def _back_in_place(world: World, agent: Agent, session: Session, run: Run) -> PaneIdentity | None:
+    """The agent's last pane with the new run in it; None when it never had one, or has it no more."""
+    former = next((past.pane for past in world.registry.runs(agent.id) if past.pane), None)
+    if former is None:
+        return None
+    try:
+        seen = world.terminal.respawn(former, run=run.id, cwd=session.launch.cwd)
+    except Foreign:
+        return None
+    return _identity(world, former.server, seen, run.id)
+
+
+def _new_pane(world: World, agent: Agent, session: Session, run: Run) -> PaneIdentity:
+    server, seen = world.terminal.create(agent.placement, team=agent.team, run=run.id, cwd=session.launch.cwd)
+    return _identity(world, server, seen, run.id)
+
+
+def _identity(world: World, server: ServerIdentity, seen: PaneSeen, run: UUID) -> PaneIdentity:
+    started = world.processes.started(seen.pid)
+    if started is None:
+        raise Failed(f"the process of pane {seen.pane} ended before it was started", hint="genie doctor")
+    return PaneIdentity(server, seen.pane, seen.pid, started, run)
+
+
+# ---- the runner -----------------------------------------------------------------------------
+
+
+def _release(world: World, session: Session, run: Run) -> None:
+    environment = world.launches.environment(session.id)
+    world.launches.release(
+        run.id,
+        argv=_argv(world, session, run, environment),
+        env=environment | {"GENIE_RUN_ID": str(run.id)},
+        cwd=session.launch.cwd,
+    )
+
+
+def _argv(world: World, session: Session, run: Run, environment: dict[str, str]) -> tuple[str, ...]:
+    if run.why is Why.SPAWN:
+        return session.launch.argv
+    return world.providers.get(session.provider).resume(session.launch, session=session, env=environment)
+
+
+# ---- what the registry says afterwards ------------------------------------------------------
+
+
+def _live(world: World, agent: Agent, run: Run, pane: PaneIdentity) -> Standing:
+    """Transaction 2: running, with the pane's identity."""
+    now = world.clock.now()
+    with world.registry.begin() as tx:
+        current = tx.standing_of(agent.id)
+        if current is None or current.run is None or current.session is None or current.run.id != run.id:
+            raise NotAllowed(f"'{agent.name}' was changed while it was started", hint=f"genie show {agent.name}")
+        live = replace(current.run, pane=pane, live_at=now)
+        session = replace(current.session, prompted=True)
+        saved = tx.save_agent(current.agent.to(Life.RUNNING, now=now))
+        tx.save_run(live)
+        tx.save_session(session)
+        kind = Kind.RUNNING if run.why is Why.SPAWN else Kind.RESUMED
+        tx.record(event(kind, saved, run, at=now, pane=pane.pane, pid=pane.pid, why=run.why.value))
+        if run.why is not Why.SPAWN:
+            tx.close_attempt(run.id, "running")
+        world.fault("start.before_commit")
+    world.fault("start.committed")
+    world.watch(live)
+    return Standing(saved, session, live)
+
+
+def _undo(world: World, agent: Agent, run: Run, pane: PaneIdentity | None, error: GenieError) -> None:
+    """End what a failed start has made and say in the registry that it failed."""
+    world.launches.withdraw(run.id)
+    if pane:
+        world.processes.end_tree(run=run.id, pid=pane.pid, started=pane.started, grace=timedelta(0))
+    if pane and run.why is Why.SPAWN:
+        _close(world, pane)
+    now = world.clock.now()
+    with world.registry.begin() as tx:
+        current = tx.standing_of(agent.id)
+        if current is None or current.run is None or current.run.id != run.id:
+            return
+        tx.save_run(replace(current.run.ended(End(), at=now), pane=pane))
+        failed = _after_failure(current.agent, run, ours=isinstance(error, Unreachable | MissingProgram), now=now)
+        tx.save_agent(failed)
+        kind = Kind.FAILED if failed.life is Life.FAILED else Kind.RESUME_FAILED
+        tx.record(event(kind, failed, run, at=now, reason=failed.reason, error=error.message))
+        if run.why is not Why.SPAWN:
+            tx.close_attempt(run.id, f"failed: {error.message}")
+    world.flights.hold(agent.id, until=now + RETRY_AFTER_FAULT)
+
+
+def _close(world: World, pane: PaneIdentity) -> None:
+    with suppress(Foreign, TerminalAway):
+        world.terminal.close(pane)
+
+
+def _after_failure(agent: Agent, run: Run, *, ours: bool, now: datetime) -> Agent:
+    if run.why is Why.SPAWN:
+        return agent.to(Life.FAILED, now=now, reason="start_failed")
+    spent = agent.attempts - 1 if ours and run.why is Why.AUTO_RESUME else agent.attempts
+    return replace(agent.to(Life.DEAD, now=now, reason="start_failed"), attempts=max(spent, 0))

@@ -1,0 +1,46 @@
+"""`genie team create`: a team before its first agent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from genie.domain.errors import Conflict
+from genie.domain.events import Event, Kind
+from genie.domain.team import Layout, Team, tmux_name
+from genie.domain.words import check_name, one_of
+from genie.services.world import World
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TeamOrder:
+    """A team as it was asked for; None means the default."""
+
+    name: str
+    cwd: str
+    session: str | None = None
+    layout: str | None = None
+    lead: str | None = None
+
+
+def create_team(world: World, order: TeamOrder) -> Team:
+    """Make a team. Raises BadInput for a wrong word, Conflict where one of that name is there."""
+    check_name("team", order.name)
+    if order.session:
+        check_name("tmux session", order.session)
+    layout = one_of("layout", order.layout, Layout) if order.layout else world.rules.layout
+    now = world.clock.now()
+    team = Team(
+        id=world.ids.new(),
+        name=order.name,
+        lead=order.lead,
+        tmux_session=tmux_name(order.session or order.name),
+        layout=layout.value,
+        cwd=world.places.directory(order.cwd, base="/"),
+        created_at=now,
+    )
+    with world.registry.begin() as tx:
+        if tx.team(order.name):
+            raise Conflict(f"team '{order.name}' is there already", hint=f"genie team show {order.name}")
+        tx.add_team(team)
+        tx.record(Event(kind=Kind.TEAM_CREATED, at=now, payload={"team": team.name}))
+    return team

@@ -1,0 +1,63 @@
+"""What every use case is given: the ports, and the rules that configuration sets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from genie.domain.resume import Policy
+from genie.domain.session import Run
+from genie.domain.team import Layout
+from genie.ports import (
+    Clock,
+    Fault,
+    Ids,
+    Launches,
+    Places,
+    Processes,
+    Providers,
+    Registry,
+    TeamFiles,
+    Templates,
+    Terminal,
+)
+from genie.services.flights import Flights
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """Configuration, in the words of the use cases. `socket` is None for the user's default server."""
+
+    policy: Policy = field(default_factory=Policy)
+    dead_cycles: int = 2
+    max_running: int = 50
+    layout: Layout = Layout.MOSAIC
+    socket: str | None = None
+    start_timeout: timedelta = timedelta(seconds=30)
+    stop_grace: timedelta = timedelta(seconds=5)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """`rules_at` reads the rules as seen from a project's directory and a caller's environment;
+    `watch` has a run's process watched for its death; `host` is this host's id, `home` the path
+    of GENIE_HOME."""
+
+    registry: Registry
+    terminal: Terminal
+    processes: Processes
+    providers: Providers
+    templates: Templates
+    team_files: TeamFiles
+    launches: Launches
+    places: Places
+    clock: Clock
+    ids: Ids
+    fault: Fault
+    host: str
+    home: str
+    rules: Rules
+    rules_at: Callable[[str, Mapping[str, str]], Rules]
+    watch: Callable[[Run], None]
+    flights: Flights = field(default_factory=Flights)
