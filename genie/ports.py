@@ -5,7 +5,7 @@ Every port says which errors of `genie.domain.errors` it raises; adapters let no
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,6 +13,7 @@ from typing import Protocol
 from uuid import UUID
 
 from genie.domain.agent import Agent, Life, Placement
+from genie.domain.errors import BadTemplate
 from genie.domain.events import Event
 from genie.domain.session import Launch, PaneIdentity, PaneSeen, Run, ServerIdentity, Session, Snapshot, Standing
 from genie.domain.team import ClaudeTeam, Team
@@ -179,8 +180,9 @@ class Registry(Protocol):
         """The agent (with its latest run) that each of these runs belonged to; strangers are absent."""
         ...
 
-    def session_ids(self) -> frozenset[UUID]:
-        """Sessions that can still be resumed: those of agents that are not terminated."""
+    def kept_ids(self) -> tuple[frozenset[UUID], frozenset[UUID]]:
+        """The sessions that can still be resumed (those of agents that are not terminated), and the
+        runs that have not ended."""
         ...
 
 
@@ -394,6 +396,10 @@ class Templates(Protocol):
         """Every template that reads, the nearest of each name; unreadable ones are left out."""
         ...
 
+    def problems(self, *, cwd: str) -> list[BadTemplate]:
+        """What is wrong with those that do not read."""
+        ...
+
 
 class TeamFiles(Protocol):
     """Claude Code's own files, read only."""
@@ -443,7 +449,42 @@ class Launches(Protocol):
         ...
 
 
+class Subscription(Protocol):
+    """Events in the order of their ids, each once. Safe to use from any thread."""
+
+    @property
+    def closed(self) -> bool: ...
+
+    def take(self) -> list[Event]:
+        """What is there now, without waiting."""
+        ...
+
+    def close(self) -> None: ...
+
+
 class Feed(Protocol):
     """New events, pushed."""
 
-    def follow(self, *, after: int) -> Iterator[Event]: ...
+    @property
+    def connected(self) -> bool: ...
+
+    def start(self) -> None:
+        """Raises RegistryAway, and Conflict where another daemon serves this host in this registry."""
+        ...
+
+    def stop(self) -> None: ...
+
+    def subscribe(self, *, after: int, wake: Callable[[], None]) -> Subscription:
+        """The events after that id, those that are there already included; `wake` is called, in a
+        thread of the feed's, when there is something new or the subscription was closed."""
+        ...
+
+
+class Watcher(Protocol):
+    """Who ends, pushed by the kernel."""
+
+    def watch(self, key: UUID, pid: int, started: str, callback: Callable[[UUID], None]) -> None:
+        """Call back once when that process ends; at once when it has. Watching a key twice is nothing."""
+        ...
+
+    def close(self) -> None: ...

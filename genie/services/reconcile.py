@@ -52,6 +52,7 @@ class Errand:
 class Pass:
     """What a pass has found: errands, agents to look at again soon, when a wait ends, and errors by agent."""
 
+    away_since: datetime | None = None
     errands: list[Errand] = field(default_factory=list)
     look_again: set[UUID] = field(default_factory=set)
     wake_at: datetime | None = None
@@ -104,13 +105,15 @@ class View:
         return Server.OTHER if self._world.processes.alive(server.pid, server.started) else Server.GONE
 
 
-def reconcile(world: World, *, only: Collection[UUID] | None = None) -> Pass:
+def reconcile(world: World, *, only: Collection[UUID] | None = None, away_since: datetime | None = None) -> Pass:
     """Look at every agent of this host, or at those named by `only`. Raises RegistryAway.
 
-    An error over one agent is kept in the pass and never stops it over the others.
+    `away_since` is the last time anybody looked, when that is longer ago than a beat: what died meanwhile
+    is taken to have died then, so that an absence counts for nobody's stability. An error over one agent
+    is kept in the pass and never stops it over the others.
     """
     now = world.clock.now()
-    done, view = Pass(), View(world)
+    done, view = Pass(away_since=away_since), View(world)
     standings = world.registry.beat(world.host, at=now)
     room = world.rules.max_running - sum(1 for s in standings if s.run and s.run.ended_at is None)
     for standing in standings:
@@ -157,7 +160,7 @@ def _settle(world: World, standing: Standing, view: View, done: Pass, *, room: b
         case Note():
             _note(world, standing, step, done)
         case Declare(seen):
-            ended = _declare(world, standing, seen)
+            ended = _declare(world, standing, seen, at=done.away_since or now)
             return _settle(world, ended, view, done, room=room)
         case GiveUp(why):
             _give_up(world, standing, why)
@@ -189,7 +192,7 @@ def _note(world: World, standing: Standing, step: Note, done: Pass) -> None:
     done.look_again.add(standing.agent.id)
 
 
-def _declare(world: World, standing: Standing, seen: Look) -> Standing:
+def _declare(world: World, standing: Standing, seen: Look, *, at: datetime) -> Standing:
     """The run has ended: write how, and what that makes of the agent."""
     now = world.clock.now()
     with world.registry.begin() as tx:
@@ -197,7 +200,7 @@ def _declare(world: World, standing: Standing, seen: Look) -> Standing:
         current = tx.standing_of(standing.agent.id)
         if current is None or current.run is None or current.agent.version != standing.agent.version:
             return current or standing
-        run = current.run.ended(seen.end, at=now)
+        run = current.run.ended(seen.end, at=max(at, current.run.live_at or at))
         life, reason = read_end(current.agent, seen.end)
         saved = tx.save_agent(current.agent.to(life, now=now, reason=reason))
         tx.save_run(run)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from genie.domain.errors import Conflict
+from genie.domain.agent import LIVE
+from genie.domain.errors import Conflict, NotAllowed, NotFound
 from genie.domain.events import Event, Kind
 from genie.domain.team import Layout, Team, tmux_name
-from genie.domain.words import check_name, one_of
+from genie.domain.words import check_name, nearest, one_of
+from genie.ports import Wanted
 from genie.services.world import World
 
 
@@ -44,3 +46,22 @@ def create_team(world: World, order: TeamOrder) -> Team:
         tx.add_team(team)
         tx.record(Event(kind=Kind.TEAM_CREATED, at=now, payload={"team": team.name}))
     return team
+
+
+def close_team(world: World, name: str) -> bool:
+    """Close the tmux sessions that genie made for a team; false where there was none.
+
+    Raises NotFound, and NotAllowed while an agent of the team is live.
+    """
+    team = next((team for team in world.registry.teams() if team.name == name), None)
+    if team is None:
+        raise NotFound(f"unknown team '{name}'", hint=nearest(name, [t.name for t in world.registry.teams()]))
+    members = world.registry.roster(Wanted(team=name, all=True))
+    live = [standing.agent.name for standing in members if standing.agent.life in LIVE]
+    if live:
+        raise NotAllowed(f"team '{name}' has live agents: {', '.join(live)}", hint="genie kill them first")
+    sockets = {standing.agent.placement.socket for standing in members}
+    there = [socket for socket in sockets if world.terminal.session_exists(socket, team.tmux_session)]
+    for socket in there:
+        world.terminal.close_session(socket, team.tmux_session)
+    return bool(there)

@@ -1,0 +1,6 @@
+"""`python -m genie`."""
+
+from genie.cli.app import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,146 @@
+"""The registry on PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import create_engine
+from sqlalchemy.pool import QueuePool
+
+from genie.adapters.postgres import rows, sql
+from genie.adapters.postgres.connect import connect, parameters
+from genie.adapters.postgres.errors import translated
+from genie.adapters.postgres.tx import Params, PostgresTx, fetch
+from genie.domain.events import Event
+from genie.domain.session import Run, Session, Standing
+from genie.domain.team import Team
+from genie.ports import Wanted
+
+POOL_TIMEOUT = 10
+"""Seconds to wait for a free connection of the pool."""
+
+
+class PostgresRegistry:
+    """`genie.ports.Registry`. Connects when it is first asked, and again after a loss.
+
+    `dsn` is a URL or a key=value string; raises BadConfig for one that does not read.
+    """
+
+    def __init__(self, dsn: str, pool_size: int = 5) -> None:
+        parameters(dsn)
+        self._engine = create_engine(
+            "postgresql+psycopg://",
+            creator=lambda: connect(dsn),
+            poolclass=QueuePool,
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_timeout=POOL_TIMEOUT,
+            pool_pre_ping=True,
+            isolation_level="READ COMMITTED",
+            use_native_hstore=False,
+        )
+        self._reading = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+
+    def close(self) -> None:
+        """Close the pool's connections. It opens new ones if it is used again."""
+        self._engine.dispose()
+
+    @contextmanager
+    def begin(self) -> Iterator[PostgresTx]:
+        with translated(), self._engine.connect() as connection, connection.begin():
+            tx = PostgresTx(connection)
+            yield tx
+            tx.flush()
+
+    # ---- hosts ----
+
+    def beat(self, host: str, *, at: datetime) -> list[Standing]:
+        return self._standings(sql.BEAT, {"host": host, "at": at})
+
+    def last_beat(self, host: str) -> datetime | None:
+        found = self._fetch(sql.LAST_BEAT, {"host": host})
+        beat: datetime | None = found[0][0] if found else None
+        return beat
+
+    def join_host(self, host: str, *, name: str, boot: str, at: datetime) -> None:
+        with translated(), self._reading.connect() as connection:
+            connection.exec_driver_sql(sql.JOIN_HOST, {"id": host, "name": name, "boot": boot, "at": at})
+
+    # ---- agents ----
+
+    def roster(self, wanted: Wanted) -> list[Standing]:
+        """Of several tags an agent has all, of several names or lives one."""
+        return self._standings(
+            sql.ROSTER,
+            {
+                "all": wanted.all,
+                "names": list(wanted.names),
+                "team": wanted.team,
+                "tags": list(wanted.tags),
+                "lives": [life.value for life in wanted.lives],
+            },
+        )
+
+    def find(self, name: str) -> Standing | None:
+        return next(iter(self._standings(sql.FIND, {"name": name})), None)
+
+    def children(self, agent: UUID) -> list[Standing]:
+        """All of them, terminated ones too, in the order of team and name."""
+        return self._standings(sql.CHILDREN, {"id": agent})
+
+    def agent_names(self, agents: Sequence[UUID]) -> dict[UUID, str]:
+        return dict(self._fetch(sql.AGENT_NAMES, {"ids": list(agents)})) if agents else {}
+
+    def sessions(self, agent: UUID) -> list[Session]:
+        """Oldest first."""
+        return [rows.to_session(row) for row in self._fetch(sql.SESSIONS, {"agent": agent})]
+
+    def runs(self, agent: UUID) -> list[Run]:
+        return [rows.to_run(row) for row in self._fetch(sql.RUNS, {"agent": agent})]
+
+    def owners(self, runs: Sequence[UUID]) -> dict[UUID, Standing]:
+        found = self._fetch(sql.OWNERS, {"runs": list(runs)}) if runs else []
+        return {row[0]: rows.to_standing(row[1:]) for row in found}
+
+    def kept_ids(self) -> tuple[frozenset[UUID], frozenset[UUID]]:
+        found = self._fetch(sql.KEPT_IDS, {})
+        sessions = frozenset(id_ for is_session, id_ in found if is_session)
+        return sessions, frozenset(id_ for is_session, id_ in found if not is_session)
+
+    # ---- events ----
+
+    def history(self, agent: UUID, *, limit: int) -> list[Event]:
+        found = self._fetch(sql.HISTORY, {"agent": agent, "limit": limit, "kinds": rows.KINDS})
+        return [rows.to_event(row) for row in found]
+
+    def events(self, *, after: int, limit: int = 500) -> list[Event]:
+        found = self._fetch(sql.EVENTS_AFTER, {"after": after, "limit": limit, "kinds": rows.KINDS})
+        return [rows.to_event(row) for row in found]
+
+    def last_event(self) -> int:
+        return int(self._fetch(sql.LAST_EVENT, {})[0][0])
+
+    # ---- teams ----
+
+    def teams(self) -> list[Team]:
+        return [rows.to_team(row) for row in self._fetch(sql.TEAMS, {})]
+
+    def lead_sessions(self) -> list[tuple[str, str]]:
+        return [(session, team) for session, team in self._fetch(sql.LEAD_SESSIONS, {})]
+
+    # ---- the server ----
+
+    def version(self) -> str:
+        """The server's version, such as "18.4"."""
+        return str(self._fetch("show server_version", {})[0][0])
+
+    def _standings(self, statement: str, params: Params) -> list[Standing]:
+        return [rows.to_standing(row) for row in self._fetch(statement, params)]
+
+    def _fetch(self, statement: str, params: Params) -> list[tuple[Any, ...]]:
+        with translated(), self._reading.connect() as connection:
+            return fetch(connection, statement, params)

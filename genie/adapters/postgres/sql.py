@@ -1,0 +1,182 @@
+"""The registry's statements: plain text, made once from the tables, so that a call costs no compiling."""
+
+from __future__ import annotations
+
+from sqlalchemy import Table
+
+from genie.adapters.postgres import tables
+
+CHANNEL = "genie"
+
+_COPIES = ("provider", "provider_session")
+"""Columns of `runs` that are the session's."""
+
+
+def _names(table: Table, *, leave_out: tuple[str, ...] = ()) -> list[str]:
+    return [column.name for column in table.columns if column.name not in leave_out]
+
+
+AGENT = _names(tables.agents)
+SESSION = _names(tables.sessions)
+RUN = _names(tables.runs, leave_out=_COPIES)
+TEAM = _names(tables.teams)
+EVENT = ["id", "seq", "kind", "at", "agent_id", "session_id", "run_id", "payload"]
+
+
+def _columns(alias: str, names: list[str]) -> str:
+    # The chain of tiers is decoded by a cache that is asked by its text.
+    return ", ".join(f"{alias}.{name}::text" if name == "team_chain" else f"{alias}.{name}" for name in names)
+
+
+def _values(names: list[str]) -> str:
+    return ", ".join(f"%({name})s" for name in names)
+
+
+def _insert(table: str, names: list[str]) -> str:
+    return f"insert into {table} ({', '.join(names)}) values ({_values(names)})"  # noqa: S608  names of our tables
+
+
+def _changed(names: list[str]) -> str:
+    """A condition: one of the columns is to change."""
+    return f"({', '.join(names)}) is distinct from ({_values(names)})"
+
+
+def _assign(names: list[str]) -> str:
+    return ", ".join(f"{name} = %({name})s" for name in names)
+
+
+# ---- reading --------------------------------------------------------------------------------
+
+_STANDING_COLUMNS = f"{_columns('a', AGENT)}, {_columns('s', SESSION)}, {_columns('r', RUN)}, h.missed"
+_STANDING_TABLES = (
+    "agents a left join sessions s on s.id = a.session_id left join runs r on r.id = a.run_id"
+    " left join heartbeats h on h.run_id = r.id"
+)
+STANDING = f"select {_STANDING_COLUMNS} from {_STANDING_TABLES}"  # noqa: S608
+
+STANDING_OF_NAME = f"{STANDING} where a.name = %(name)s and a.life <> 'terminated'"
+STANDING_OF = f"{STANDING} where a.id = %(id)s"
+FIND = f"{STANDING} where a.name = %(name)s order by (a.life = 'terminated'), a.created_at desc limit 1"
+CHILDREN = f"{STANDING} where a.parent = %(id)s order by a.team, a.name, a.created_at"
+
+OWNERS = (
+    f"select mine.id, {_STANDING_COLUMNS} from {_STANDING_TABLES}"  # noqa: S608
+    " join runs mine on mine.agent_id = a.id where mine.id = any(%(runs)s)"
+)
+
+ROSTER = (
+    f"{STANDING} where (%(all)s or a.life <> 'terminated' or 'terminated' = any(%(lives)s))"
+    " and (%(names)s::text[] = '{}' or a.name = any(%(names)s)) and (%(team)s::text is null or a.team = %(team)s)"
+    " and a.tags @> %(tags)s::text[] and (%(lives)s::text[] = '{}' or a.life = any(%(lives)s))"
+    " order by a.team, a.name, a.created_at"
+)
+
+_BEAT_WITH = (
+    # Losing the last beats in a crash of the server is no loss: no beat waits for the disk.
+    "with quick as materialized (select set_config('synchronous_commit', 'off', true)),"
+    " lived as (update hosts set beats = beats + 1, last_beat_at = %(at)s from quick where id = %(host)s),"
+    " busy as (select id from agents where host = %(host)s"
+    " and life in ('queued', 'spawning', 'running', 'dead', 'resuming')"
+    " union select agent_id from runs where ended_at is null)"
+)
+_BUSY = "a.host = %(host)s and a.id in (select id from busy)"
+BEAT = f"{_BEAT_WITH} {STANDING} where {_BUSY} order by a.created_at, a.id"
+
+LAST_BEAT = "select last_beat_at from hosts where id = %(host)s"
+
+JOIN_HOST = (
+    "insert into hosts (id, name, boot, joined_at) values (%(id)s, %(name)s, %(boot)s, %(at)s)"
+    " on conflict (id) do update set name = excluded.name, boot = excluded.boot, joined_at = excluded.joined_at"
+)
+
+AGENT_NAMES = "select id, name from agents where id = any(%(ids)s)"
+SESSIONS = f"select {_columns('s', SESSION)} from sessions s where s.agent_id = %(agent)s order by s.created_at, s.id"  # noqa: S608
+RUNS = (
+    f"select {_columns('r', RUN)}, h.missed from runs r left join heartbeats h on h.run_id = r.id"  # noqa: S608
+    " where r.agent_id = %(agent)s order by r.created_at desc, r.id"
+)
+TEAMS = f"select {_columns('t', TEAM)} from teams t order by t.name"  # noqa: S608
+TEAM_OF_NAME = f"select {_columns('t', TEAM)} from teams t where t.name = %(name)s"  # noqa: S608
+
+LEAD_SESSIONS = (
+    "select s.provider_session, t.name from teams t"
+    " join agents a on a.name = t.lead and a.team = t.name and a.life <> 'terminated'"
+    " join sessions s on s.id = a.session_id where s.provider_session is not null order by t.name"
+)
+KEPT_IDS = (
+    "select true, s.id from sessions s join agents a on a.id = s.agent_id where a.life <> 'terminated'"
+    " union all select false, id from runs where ended_at is null"
+)
+
+# Of events only those kinds that this genie knows: a newer one on another host may write others.
+_EVENTS = f"select {_columns('e', EVENT)} from events e where e.kind = any(%(kinds)s)"  # noqa: S608
+EVENTS_AFTER = f"{_EVENTS} and e.id > %(after)s order by e.id limit %(limit)s"
+HISTORY = f"select * from ({_EVENTS} and e.agent_id = %(agent)s order by e.id desc limit %(limit)s) latest order by id"  # noqa: S608
+LAST_EVENT = "select coalesce(max(id), 0) from events"
+
+TAKEN = "select name from agents where life <> 'terminated' and starts_with(name, %(prefix)s)"
+LIVE_COUNT = (
+    "select count(*) from runs r join agents a on a.id = r.agent_id where r.ended_at is null and a.host = %(host)s"
+)
+COLORS = "select color from agents where team = %(team)s and life <> 'terminated' order by created_at, id"
+
+# ---- writing --------------------------------------------------------------------------------
+
+LOCK_NAME = "select pg_advisory_xact_lock(hashtextextended(%(name)s, 1735288169))"
+
+ADD_AGENT = _insert("agents", AGENT)
+_AGENT_SET = [name for name in AGENT if name not in ("id", "version")]
+SAVE_AGENT = (
+    f"update agents set {_assign(_AGENT_SET)}, version = version + 1"  # noqa: S608
+    " where id = %(id)s and version = %(version)s"
+)
+
+ADD_SESSION = _insert("sessions", SESSION)
+_SESSION_SET = [name for name in SESSION if name not in ("id", "agent_id")]
+SAVE_SESSION = (
+    f"with saved as (update sessions set {_assign(_SESSION_SET)} where id = %(id)s"  # noqa: S608
+    f" and {_changed(_SESSION_SET)})"
+    " update runs set provider = %(provider)s, provider_session = %(provider_session)s"
+    " where session_id = %(id)s and ended_at is null"
+    " and (provider, provider_session) is distinct from (%(provider)s, %(provider_session)s)"
+)
+
+ADD_RUN = (
+    f"insert into runs ({', '.join([*RUN, *_COPIES])})"  # noqa: S608
+    f" select {_values(RUN)}, provider, provider_session from sessions where id = %(session_id)s"
+)
+_RUN_SET = [name for name in RUN if name not in ("id", "agent_id", "session_id")]
+SAVE_RUN = f"update runs set {_assign(_RUN_SET)} where id = %(id)s and {_changed(_RUN_SET)}"  # noqa: S608
+MISSED = (
+    "insert into heartbeats (run_id, missed, missed_since) select %(id)s, %(missed)s, now()"
+    " where not exists (select from heartbeats where run_id = %(id)s and missed = %(missed)s)"
+    " on conflict (run_id) do update set missed = excluded.missed,"
+    " missed_since = coalesce(heartbeats.missed_since, excluded.missed_since)"
+)
+NOT_MISSED = "update heartbeats set missed = 0, missed_since = null where run_id = %(id)s and missed <> 0"
+
+ADD_ATTEMPT = (
+    "insert into resume_attempts (run_id, agent_id, number, automatic, claimed_at, outcome)"
+    " values (%(run)s, %(agent)s, %(number)s, %(automatic)s, %(claimed_at)s, %(outcome)s)"
+)
+CLOSE_ATTEMPT = "update resume_attempts set outcome = %(outcome)s where run_id = %(run)s"
+
+ADD_TEAM = f"{_insert('teams', TEAM)} on conflict (name) do nothing"
+
+KEEP_TEMPLATE = (
+    # Looked at first: an upsert would lock the row, and racing spawns of one template would queue for it.
+    "insert into agent_templates (source, name, scope, checksum, prompt, fields, read_at)"
+    " select %(source)s, %(name)s, %(scope)s, %(checksum)s, %(prompt)s, %(fields)s, now() where not exists"
+    " (select from agent_templates where source = %(source)s and checksum = %(checksum)s and name = %(name)s)"
+    " on conflict (source) do update set name = excluded.name, scope = excluded.scope, checksum = excluded.checksum,"
+    " prompt = excluded.prompt, fields = excluded.fields, read_at = excluded.read_at"
+)
+
+CHECK_ALL = "set constraints all immediate"
+"""Before the lock on the order of events is taken: nothing may wait for a row while holding it."""
+
+
+def add_events(count: int) -> str:
+    """One statement for that many events: kind, time, agent, session, run and payload of each."""
+    rows = ", ".join(["(%s, %s, %s, %s, %s, %s)"] * count)
+    return f"insert into events (kind, at, agent_id, session_id, run_id, payload) values {rows}"  # noqa: S608

@@ -1,0 +1,297 @@
+"""The registry's tables: what the migrations must arrive at, and what the statements are made from.
+
+`sqlalchemy.orm` is never imported here: it doubles the time that the daemon takes to start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import Enum
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    Interval,
+    MetaData,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+
+from genie.domain.agent import Activity, Desired, Life, Reason, Restart, Why
+
+metadata = MetaData()
+
+
+def words(values: Iterable[Enum]) -> str:
+    """The values of an Enum as a list for SQL."""
+    return ", ".join(f"'{value.value}'" for value in values)
+
+
+def _one_of(column: str, values: type[Enum], table: str) -> CheckConstraint:
+    return CheckConstraint(f"{column} in ({words(values)})", name=f"{table}_{column}")
+
+
+def _key(table: str, *columns: str) -> PrimaryKeyConstraint:
+    return PrimaryKeyConstraint(*columns, name=f"{table}_pkey")
+
+
+def _to(table: str, column: str, target: str) -> ForeignKeyConstraint:
+    """Deferred: an agent, its session and its run point at each other."""
+    name = f"{table}_{column}_fkey"
+    return ForeignKeyConstraint([column], [target], name=name, deferrable=True, initially="DEFERRED")
+
+
+def _need(name: str, kind: type[Text | Boolean | Integer | SmallInteger | BigInteger | Interval]) -> Column[object]:
+    return Column(name, kind(), nullable=False)
+
+
+def _maybe(name: str, kind: type[Text | Integer | SmallInteger]) -> Column[object]:
+    return Column(name, kind(), nullable=True)
+
+
+def _uuid(name: str, *, null: bool = False) -> Column[object]:
+    return Column(name, Uuid(), nullable=null)
+
+
+def _time(name: str, *, null: bool = False) -> Column[object]:
+    return Column(name, DateTime(timezone=True), nullable=null)
+
+
+def _texts(name: str) -> Column[object]:
+    return Column(name, ARRAY(Text()), nullable=False)
+
+
+hosts = Table(
+    "hosts",
+    metadata,
+    _need("id", Text),
+    _need("name", Text),
+    _need("boot", Text),
+    _time("joined_at"),
+    Column("beats", BigInteger(), nullable=False, server_default=text("0")),
+    _time("last_beat_at", null=True),
+    _key("hosts", "id"),
+)
+
+teams = Table(
+    "teams",
+    metadata,
+    _uuid("id"),
+    _need("name", Text),
+    _maybe("lead", Text),
+    _need("tmux_session", Text),
+    _need("layout", Text),
+    _need("cwd", Text),
+    _time("created_at"),
+    _key("teams", "id"),
+    UniqueConstraint("name", name="teams_name_key"),
+)
+
+agent_templates = Table(
+    "agent_templates",
+    metadata,
+    _need("source", Text),
+    _need("name", Text),
+    _need("scope", Text),
+    _need("checksum", Text),
+    _need("prompt", Text),
+    Column("fields", JSONB(), nullable=False),
+    _time("read_at"),
+    _key("agent_templates", "source"),
+    Index("agent_templates_name", "name"),
+)
+
+agents = Table(
+    "agents",
+    metadata,
+    _uuid("id"),
+    _need("name", Text),
+    _need("role", Text),
+    _need("host", Text),
+    _need("team", Text),
+    _maybe("team_tier", SmallInteger),
+    _need("team_explicit", Boolean),
+    Column("team_chain", JSONB(), nullable=False),
+    _need("provider", Text),
+    _maybe("model", Text),
+    _need("color", Text),
+    _need("life", Text),
+    _need("desired", Text),
+    _maybe("reason", Text),
+    _need("activity", Text),
+    _time("activity_since"),
+    _need("activity_source", Text),
+    _uuid("session_id", null=True),
+    _uuid("run_id", null=True),
+    _need("auto_resume", Boolean),
+    _need("restart", Text),
+    _need("max_attempts", Integer),
+    _need("cooldown", Interval),
+    _need("stable_after", Interval),
+    _need("attempts", Integer),
+    _time("last_attempt", null=True),
+    _time("limited_until", null=True),
+    _need("cwd", Text),
+    _texts("tags"),
+    _need("description", Text),
+    _uuid("parent", null=True),
+    _need("depth", Integer),
+    _need("socket", Text),
+    _need("tmux_session", Text),
+    _need("tmux_window", Text),
+    _need("layout", Text),
+    _maybe("beside", Text),
+    _need("own_window", Boolean),
+    _time("created_at"),
+    _time("changed_at"),
+    _need("version", BigInteger),
+    _key("agents", "id"),
+    _to("agents", "host", "hosts.id"),
+    _to("agents", "team", "teams.name"),
+    _to("agents", "session_id", "sessions.id"),
+    _to("agents", "run_id", "runs.id"),
+    _to("agents", "parent", "agents.id"),
+    _one_of("life", Life, "agents"),
+    _one_of("desired", Desired, "agents"),
+    _one_of("activity", Activity, "agents"),
+    _one_of("restart", Restart, "agents"),
+    # A reason may go on after a colon: "start_failed: no such file".
+    CheckConstraint(
+        f"life <> 'failed' or reason is null or split_part(reason, ':', 1) in ({words(Reason)})", name="agents_reason"
+    ),
+    CheckConstraint("team_tier between 1 and 5", name="agents_team_tier"),
+    CheckConstraint("attempts >= 0", name="agents_attempts"),
+    Index("agents_live_name", "name", unique=True, postgresql_where=text("life <> 'terminated'")),
+    Index("agents_name", "name", "created_at"),
+    Index(
+        "agents_at_work",
+        "host",
+        postgresql_where=text("life in ('queued', 'spawning', 'running', 'dead', 'resuming')"),
+    ),
+    Index("agents_team", "team", "name"),
+    Index("agents_parent", "parent", postgresql_where=text("parent is not null")),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    _uuid("id"),
+    _uuid("agent_id"),
+    _need("provider", Text),
+    _maybe("provider_session", Text),
+    _texts("argv"),
+    _need("cwd", Text),
+    _texts("env_names"),
+    _maybe("prompt", Integer),
+    _need("role_prompt", Text),
+    _time("created_at"),
+    _time("ended_at", null=True),
+    _need("prompted", Boolean),
+    _key("sessions", "id"),
+    _to("sessions", "agent_id", "agents.id"),
+    Index("sessions_agent", "agent_id", "created_at"),
+)
+
+_LIVE = text("ended_at is null")
+
+runs = Table(
+    "runs",
+    metadata,
+    _uuid("id"),
+    _uuid("agent_id"),
+    _uuid("session_id"),
+    _need("why", Text),
+    _need("attempt", Integer),
+    _maybe("server_socket", Text),
+    _maybe("server_pid", Integer),
+    _maybe("server_started", Text),
+    _maybe("pane", Text),
+    _maybe("pane_pid", Integer),
+    _maybe("pane_started", Text),
+    _uuid("pane_run", null=True),
+    _need("tmux_session", Text),
+    _need("tmux_window", Text),
+    _time("created_at"),
+    _time("deadline"),
+    _time("live_at", null=True),
+    _time("ended_at", null=True),
+    _maybe("exit_code", Integer),
+    _maybe("signal", Integer),
+    # Copies of the session's: an index cannot look into another table.
+    _need("provider", Text),
+    _maybe("provider_session", Text),
+    _key("runs", "id"),
+    _to("runs", "agent_id", "agents.id"),
+    _to("runs", "session_id", "sessions.id"),
+    _one_of("why", Why, "runs"),
+    CheckConstraint(
+        "num_nulls(server_socket, server_pid, server_started, pane, pane_pid, pane_started, pane_run) in (0, 7)",
+        name="runs_pane",
+    ),
+    Index("runs_live_agent", "agent_id", unique=True, postgresql_where=_LIVE),
+    Index("runs_live_session", "session_id", unique=True, postgresql_where=_LIVE),
+    Index(
+        "runs_live_provider_session",
+        "provider",
+        "provider_session",
+        unique=True,
+        postgresql_where=text("ended_at is null and provider_session is not null"),
+    ),
+    Index("runs_agent", "agent_id", "created_at"),
+)
+
+heartbeats = Table(
+    "heartbeats",
+    metadata,
+    _uuid("run_id"),
+    _need("missed", Integer),
+    _time("missed_since", null=True),
+    _key("heartbeats", "run_id"),
+    _to("heartbeats", "run_id", "runs.id"),
+    CheckConstraint("missed >= 0", name="heartbeats_missed"),
+)
+
+resume_attempts = Table(
+    "resume_attempts",
+    metadata,
+    _uuid("run_id"),
+    _uuid("agent_id"),
+    _need("number", Integer),
+    _need("automatic", Boolean),
+    _time("claimed_at"),
+    _maybe("outcome", Text),
+    _key("resume_attempts", "run_id"),
+    _to("resume_attempts", "run_id", "runs.id"),
+    _to("resume_attempts", "agent_id", "agents.id"),
+    Index("resume_attempts_agent", "agent_id", "claimed_at"),
+)
+
+# `id` and `seq` are given by the trigger of the migration. No foreign keys: what happened outlives whom it
+# happened to. `kind` is not checked: a newer genie on another host may know more kinds.
+events = Table(
+    "events",
+    metadata,
+    Column("id", BigInteger(), nullable=False, autoincrement=False),
+    Column("seq", BigInteger(), nullable=True),
+    _need("kind", Text),
+    _time("at"),
+    _uuid("agent_id", null=True),
+    _uuid("session_id", null=True),
+    _uuid("run_id", null=True),
+    Column("payload", JSONB(), nullable=False),
+    _key("events", "id"),
+    Index("events_of_session", "session_id", "seq", unique=True),
+    Index("events_of_agent", "agent_id", "id"),
+)

@@ -1,0 +1,221 @@
+"""Claude Code: takes a session id of ours, keeps its transcript in a file, continues by `--resume`."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+
+from genie.adapters.providers._program import (
+    ARGUMENT_LIMIT,
+    SESSION_VARIABLES,
+    ProviderOptions,
+    check_argument,
+    first_prompt,
+    guarded,
+    need_program,
+    permission_mode,
+    read_version,
+    refuse,
+    refuse_own,
+)
+from genie.domain.errors import BadInput, Failed
+from genie.domain.session import Launch, Session
+from genie.domain.words import PermissionMode, nearest
+from genie.ports import Ask, Plan
+
+INSTALL = "npm install -g @anthropic-ai/claude-code"
+MODELS = {"small": "haiku", "medium": "sonnet", "large": "opus"}
+EFFORTS = ("low", "medium", "high", "xhigh", "max")
+SKIP = "--dangerously-skip-permissions"
+OWN = frozenset(
+    {
+        "--",
+        "--session-id",
+        "--resume",
+        "-r",
+        "--continue",
+        "-c",
+        "--fork-session",
+        "--print",
+        "-p",
+        "--bg",
+        "--background",
+        "--permission-mode",
+    }
+)
+ASIDE = ".without-message"
+
+
+class ClaudeProvider:
+    """The interactive program, with the first prompt on its command line."""
+
+    name = "claude"
+    conversational = True
+    strip_env = SESSION_VARIABLES
+    prompt_limit = ARGUMENT_LIMIT
+
+    def __init__(self, options: ProviderOptions) -> None:
+        self._options = options
+        self._binary = options.binary or "claude"
+
+    def plan(self, ask: Ask) -> Plan:
+        """Raises MissingProgram, BadInput."""
+        refuse(self.name, {"command": ask.command}, hint="leave the command out, or use --provider shell")
+        program = need_program(self.name, self._binary, ask=ask, install=INSTALL)
+        mode = permission_mode(ask, self._options) or PermissionMode.MANUAL
+        extra = (*self._options.extra_args, *ask.extra_args)
+        refuse_own(self.name, extra, OWN if mode is PermissionMode.BYPASS else OWN | {SKIP})
+        _check_root(mode, ask.env)
+        argv = (
+            *(program, "--session-id", str(ask.session)),
+            *_model(ask),
+            *_permissions(mode),
+            *_role(ask),
+            *_lists(ask),
+            *extra,
+        )
+        prompt = _prompt(ask)
+        if prompt is None:
+            return Plan(argv, None, (), str(ask.session))
+        # Options that take several values would eat the prompt without the double dash.
+        return Plan((*argv, "--", prompt), len(argv) + 1, (), str(ask.session))
+
+    def resume(self, launch: Launch, *, session: Session, env: Mapping[str, str]) -> tuple[str, ...]:
+        """Raises Failed when a transcript without a message cannot be moved out of the way."""
+        current = session.provider_session or str(session.id)
+        transcript = find_transcript(current, cwd=launch.cwd, env=env)
+        if transcript is None:
+            return launch.argv
+        if not holds_message(transcript):
+            _set_aside(transcript)
+            return launch.argv
+        flag = launch.argv.index("--session-id")
+        end = len(launch.argv) if launch.prompt is None else launch.prompt - 1
+        return (*launch.argv[:flag], "--resume", current, *launch.argv[flag + 2 : end])
+
+    def can_resume(self, session: Session, *, env: Mapping[str, str]) -> bool:
+        """Always: without a transcript it is a fresh start with the same id."""
+        return True
+
+    def find_session(self, session: Session, *, env: Mapping[str, str], since: datetime, pid: int) -> str | None:
+        return session.provider_session or str(session.id)
+
+    def version(self) -> str | None:
+        return read_version(self._binary)
+
+
+# ---- options --------------------------------------------------------------------------------
+
+
+def _model(ask: Ask) -> tuple[str, ...]:
+    if ask.effort and ask.effort not in EFFORTS:
+        raise BadInput(f"unknown effort '{ask.effort}' for provider claude", hint=nearest(ask.effort, EFFORTS))
+    model = ("--model", MODELS.get(ask.model, ask.model)) if ask.model else ()
+    return (*model, "--effort", ask.effort) if ask.effort else model
+
+
+def _permissions(mode: PermissionMode) -> tuple[str, ...]:
+    # The interactive program's own default is `auto`; its older releases call `manual` only `default`.
+    return ("--permission-mode", "default" if mode is PermissionMode.MANUAL else mode.value)
+
+
+def _check_root(mode: PermissionMode, env: Mapping[str, str]) -> None:
+    """The program ends at once, as root, in this mode, unless it is told that it is in a sandbox."""
+    if mode is not PermissionMode.BYPASS or os.geteuid() != 0:
+        return
+    if env.get("IS_SANDBOX") != "1" and not env.get("CLAUDE_CODE_BUBBLEWRAP"):
+        raise BadInput(
+            "claude refuses permission mode bypassPermissions to root outside a sandbox",
+            hint="in a sandbox say so: --env IS_SANDBOX=1",
+        )
+
+
+def _role(ask: Ask) -> tuple[str, ...]:
+    told = ask.role_prompt.strip()
+    skills = ask.skills if ask.prompt is None else ask.skills[1:]
+    if skills:
+        told = f"{told}\n\nUse these skills where they fit: {', '.join(skills)}.".strip()
+    if not told:
+        return ()
+    flag = "--system-prompt" if ask.replace_system_prompt else "--append-system-prompt"
+    # One argument, so that a role prompt that begins with a dash is no option.
+    return (f"{flag}={check_argument('the role prompt', told)}",)
+
+
+def _lists(ask: Ask) -> tuple[str, ...]:
+    named = {
+        "--allowedTools": ask.tools,
+        "--disallowedTools": ask.disallowed_tools,
+        "--mcp-config": ask.mcp,
+        "--add-dir": ask.add_dirs,
+    }
+    return tuple(f"{flag}={value}" for flag, values in named.items() for value in values)
+
+
+def _prompt(ask: Ask) -> str | None:
+    prompt = first_prompt(ask)
+    if prompt is None:
+        return None
+    if ask.skills:
+        return f"/{ask.skills[0]} {prompt}"
+    # With a slash first it is a command, and an unknown one is lost.
+    return guarded(prompt, ("/",))
+
+
+# ---- transcripts ----------------------------------------------------------------------------
+
+
+def find_transcript(session: str, *, cwd: str, env: Mapping[str, str]) -> Path | None:
+    """The transcript of a session that was started in `cwd`; None when there is none."""
+    projects = config_dir(env) / "projects"
+    likely = projects / slug(os.path.realpath(cwd)) / f"{session}.jsonl"
+    if likely.is_file():
+        return likely
+    return next(iter(projects.glob(f"*/{session}.jsonl")), None)
+
+
+def config_dir(env: Mapping[str, str]) -> Path:
+    named = env.get("CLAUDE_CONFIG_DIR")
+    return Path(named) if named else Path(env.get("HOME") or Path.home()) / ".claude"
+
+
+def slug(path: str) -> str:
+    """The name of a project's folder: a dash for each UTF-16 unit that is no ASCII letter or digit.
+    Names over 200 characters are cut and get a checksum by the program; they are found by session."""
+    return "".join(c if c.isascii() and c.isalnum() else "-" * (2 if ord(c) > 0xFFFF else 1) for c in path)
+
+
+def holds_message(transcript: Path) -> bool:
+    """Whether it has a message of the user or the model: only then can the program resume it."""
+    try:
+        with transcript.open("rb") as lines:
+            return any(_is_message(line) for line in lines)
+    except OSError:
+        return False
+
+
+def _is_message(line: bytes) -> bool:
+    if b'"user"' not in line and b'"assistant"' not in line:
+        return False
+    try:
+        record = json.loads(line)
+    except ValueError:
+        return False
+    return isinstance(record, dict) and record.get("type") in ("user", "assistant")
+
+
+def _set_aside(transcript: Path) -> None:
+    """Rename a transcript that a crash has left without a message: the program can neither resume
+    it nor start its id anew while it is there."""
+    try:
+        transcript.replace(transcript.with_name(transcript.name + ASIDE))
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise Failed(f"cannot rename {transcript}: {error.strerror}", hint="remove that file") from error
+
+
+PROVIDER = ClaudeProvider

@@ -1,0 +1,162 @@
+"""OpenAI Codex: chooses its session's id itself, keeps it in a rollout file, continues by `codex resume ID`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+
+from genie.adapters.providers._program import (
+    ARGUMENT_LIMIT,
+    SESSION_VARIABLES,
+    ProviderOptions,
+    check_argument,
+    first_prompt,
+    guarded,
+    need_program,
+    permission_mode,
+    read_version,
+    refuse,
+    refuse_own,
+)
+from genie.adapters.providers._rollouts import held_rollouts, new_rollouts, rollout_id
+from genie.domain.errors import BadInput
+from genie.domain.session import Launch, Session
+from genie.domain.words import PermissionMode
+from genie.ports import Ask, Plan
+
+INSTALL = "npm install -g @openai/codex"
+SKIP = "--dangerously-bypass-approvals-and-sandbox"
+MODES: dict[PermissionMode | None, tuple[str, ...]] = {
+    None: ("-a", "on-request"),
+    PermissionMode.MANUAL: ("-a", "on-request", "-s", "read-only"),
+    PermissionMode.ACCEPT_EDITS: ("-a", "on-request", "-s", "workspace-write"),
+    PermissionMode.AUTO: ("--approve-for-me",),
+    PermissionMode.DONT_ASK: ("-a", "never", "-s", "workspace-write"),
+    PermissionMode.BYPASS: (SKIP,),
+}
+OWN = frozenset(
+    {
+        *("--", "resume", "fork", "exec", "--last", "--no-daemon", "--remote", "--approve-for-me"),
+        *("-a", "--ask-for-approval", "-s", "--sandbox", "-C", "--cd", "--worktree"),
+    }
+)
+
+
+class CodexProvider:
+    """The interactive program, with the first prompt on its command line, and without its shared
+    background server: there, files and tools of all sessions would be one process's."""
+
+    name = "codex"
+    conversational = True
+    strip_env = SESSION_VARIABLES
+    prompt_limit = ARGUMENT_LIMIT
+
+    def __init__(self, options: ProviderOptions) -> None:
+        self._options = options
+        self._binary = options.binary or "codex"
+
+    def plan(self, ask: Ask) -> Plan:
+        """Raises MissingProgram, BadInput."""
+        refuse(self.name, {"command": ask.command}, hint="leave the command out, or use --provider shell")
+        refuse(
+            self.name,
+            {"tools": ask.tools, "disallowed_tools": ask.disallowed_tools, "mcp": ask.mcp},
+            hint="say it in codex's own config.toml",
+        )
+        program = need_program(self.name, self._binary, ask=ask, install=INSTALL)
+        mode = permission_mode(ask, self._options)
+        extra = (*self._options.extra_args, *ask.extra_args)
+        refuse_own(self.name, extra, OWN if mode is PermissionMode.BYPASS else OWN | {SKIP})
+        argv = (program, "--no-daemon", *_model(ask), *_permissions(mode), *_role(ask), *_directories(ask), *extra)
+        prompt = _prompt(ask)
+        if prompt is None:
+            return Plan(argv, None, (), None)
+        return Plan((*argv, "--", prompt), len(argv) + 1, (), None)
+
+    def resume(self, launch: Launch, *, session: Session, env: Mapping[str, str]) -> tuple[str, ...]:
+        """A session whose id was never learned is looked for by its prompt, so that a run which died
+        soon is not told twice."""
+        known = session.provider_session or _by_prompt(session, env=env, since=session.created_at)
+        if known is None:
+            return launch.argv
+        end = len(launch.argv) if launch.prompt is None else launch.prompt - 1
+        return (launch.argv[0], "resume", known, *launch.argv[1:end])
+
+    def can_resume(self, session: Session, *, env: Mapping[str, str]) -> bool:
+        """Always: without a rollout, nothing was said yet, and it is a fresh start."""
+        return True
+
+    def find_session(self, session: Session, *, env: Mapping[str, str], since: datetime, pid: int) -> str | None:
+        """The rollout that the process holds open. Of a process that has ended, the only new one of
+        that directory that begins with the session's prompt. None while that cannot be told."""
+        held = held_rollouts(pid, home(env))
+        if held is None:
+            return _by_prompt(session, env=env, since=since)
+        return rollout_id(held[0]) if len(held) == 1 else None
+
+    def version(self) -> str | None:
+        return read_version(self._binary)
+
+
+def home(env: Mapping[str, str]) -> Path:
+    named = env.get("CODEX_HOME")
+    return Path(named) if named else Path(env.get("HOME") or Path.home()) / ".codex"
+
+
+def _by_prompt(session: Session, *, env: Mapping[str, str], since: datetime) -> str | None:
+    launch = session.launch
+    if launch.prompt is None:
+        return None
+    found = new_rollouts(home(env), cwd=launch.cwd, since=since, prompt=launch.argv[launch.prompt])
+    return rollout_id(found[0]) if len(found) == 1 else None
+
+
+# ---- options --------------------------------------------------------------------------------
+
+
+def _model(ask: Ask) -> tuple[str, ...]:
+    if ask.model in ("small", "medium", "large"):
+        raise BadInput(f"provider codex has no model '{ask.model}'", hint="name one of its own: --model NAME")
+    model = ("-m", ask.model) if ask.model else ()
+    return (*model, *_setting("model_reasoning_effort", ask.effort)) if ask.effort else model
+
+
+def _permissions(mode: PermissionMode | None) -> tuple[str, ...]:
+    if mode is PermissionMode.PLAN:
+        raise BadInput("provider codex has no permission mode plan", hint="manual asks before every change")
+    return MODES[mode]
+
+
+def _role(ask: Ask) -> tuple[str, ...]:
+    told = ask.role_prompt.strip()
+    skills = ask.skills if ask.prompt is None else ask.skills[1:]
+    if skills:
+        told = f"{told}\n\nUse these skills where they fit: {', '.join(skills)}.".strip()
+    if not told:
+        return ()
+    return _setting("instructions" if ask.replace_system_prompt else "developer_instructions", told)
+
+
+def _setting(key: str, value: str) -> tuple[str, ...]:
+    """`-c key="value"` in TOML, whose strings are JSON's but for surrogates and DEL."""
+    written = json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return ("-c", check_argument(f"the setting {key}", f"{key}={written}"))
+
+
+def _directories(ask: Ask) -> tuple[str, ...]:
+    return tuple(word for directory in ask.add_dirs for word in ("--add-dir", directory))
+
+
+def _prompt(ask: Ask) -> str | None:
+    prompt = first_prompt(ask)
+    if prompt is None:
+        return None
+    if ask.skills:
+        return f"${ask.skills[0]} {prompt}"
+    # With an exclamation mark first, a shell runs it.
+    return guarded(prompt, ("!",))
+
+
+PROVIDER = CodexProvider

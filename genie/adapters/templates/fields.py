@@ -1,0 +1,182 @@
+"""The fields of an AGENTS.md and what each may be."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from decimal import Decimal
+from enum import Enum
+from functools import partial
+from typing import Annotated, TypeVar
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from genie.domain.agent import Restart
+from genie.domain.errors import BadInput
+from genie.domain.team import Layout
+from genie.domain.template import PromptMode
+from genie.domain.words import Color, PermissionMode, check_name, nearest, one_of
+
+
+class Wrong(ValueError):
+    """A value that cannot be meant, and what to write instead."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+_NUMBER = r"[0-9]+(?:\.[0-9]+)?"
+_MICROSECONDS = {"d": 86_400_000_000, "h": 3_600_000_000, "m": 60_000_000, "s": 1_000_000, "ms": 1_000}
+_DURATION = re.compile("".join(rf"(?:({_NUMBER}){unit}(?![a-z]))?" for unit in _MICROSECONDS))
+_SIZE = re.compile(rf"(?:{_NUMBER}(?:[kmgt]i?)?b|[0-9]+)", re.IGNORECASE)
+_RATE = re.compile(r"[1-9][0-9]*/[smh]")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def _duration(value: object) -> timedelta:
+    """The time in "30s", "5m", "1h30m" or a number of seconds."""
+    wrong = Wrong(f"{value!r} is not a duration", "write 30s, 5m, 1h30m or a number of seconds")
+    if isinstance(value, bool) or not isinstance(value, (int, str)) or len(str(value)) > 40:
+        raise wrong
+    text = str(value)
+    match = _DURATION.fullmatch(f"{text}s" if re.fullmatch(_NUMBER, text) else text)
+    if not text or not match:
+        raise wrong
+    pairs = zip(match.groups(), _MICROSECONDS.values(), strict=True)
+    try:
+        return timedelta(microseconds=int(sum(Decimal(number) * unit for number, unit in pairs if number)))
+    except OverflowError:
+        raise wrong from None
+
+
+def _positive(value: timedelta) -> timedelta:
+    if not value:
+        raise Wrong("must be more than nothing")
+    return value
+
+
+def _written_as(kind: str, rule: re.Pattern[str], example: str, value: object) -> object:
+    if not isinstance(value, bool) and isinstance(value, (int, str)) and rule.fullmatch(str(value)):
+        return value
+    raise Wrong(f"{value!r} is not a {kind}", f"write {example}")
+
+
+E = TypeVar("E", bound=Enum)
+
+
+def _member(kind: str, words: type[E], value: object) -> E:
+    if words is PermissionMode and value == "default":
+        value = PermissionMode.MANUAL.value  # what older versions of Claude Code call it
+    if not isinstance(value, str):
+        raise Wrong(f"unknown {kind} {value!r}", nearest("", [str(member.value) for member in words]))
+    try:
+        return one_of(kind, value, words)
+    except BadInput as error:
+        raise Wrong(error.message, error.hint) from error
+
+
+def _choice(kind: str, words: tuple[str, ...], value: object) -> object:
+    if value in words:
+        return value
+    raise Wrong(f"unknown {kind} {value!r}", nearest(str(value), words))
+
+
+def _team(value: str) -> str:
+    try:
+        return check_name("team", value)
+    except BadInput as error:
+        raise Wrong(error.message, error.hint) from error
+
+
+def _variables(values: dict[str, str]) -> dict[str, str]:
+    for name in values:
+        if not _VARIABLE.fullmatch(name):
+            raise Wrong(f"illegal name of a variable {name!r}", "letters, digits and _, no digit first")
+    return values
+
+
+Text = Annotated[str, Field(min_length=1)]
+Texts = list[Text]
+Count = Annotated[int, Field(ge=0)]
+Duration = Annotated[timedelta, BeforeValidator(_duration)]
+Size = Annotated[int | str, BeforeValidator(partial(_written_as, "size", _SIZE, "8GiB, 512MiB, 10MB or bytes"))]
+Rate = Annotated[str, BeforeValidator(partial(_written_as, "rate", _RATE, "10/s, 100/m or 1000/h"))]
+
+
+class _Block(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Limits(_Block):
+    """What a tree of agents may grow to."""
+
+    children: Count | None = None
+    depth: Count | None = None
+    descendants: Count | None = None
+    total: Count | None = None
+    memory: Size | None = None
+    rate: Rate | None = None
+
+
+class Spawn(_Block):
+    """Whether an agent may start others, how many, and what becomes of them when it ends."""
+
+    mode: Annotated[str, BeforeValidator(partial(_choice, "mode", ("dynamic", "static")))] | None = None
+    limits: Limits | None = None
+    termination: (
+        Annotated[str, BeforeValidator(partial(_choice, "termination", ("cascade", "orphan", "reparent")))] | None
+    ) = None
+    on_breach: (
+        Annotated[str, BeforeValidator(partial(_choice, "on_breach", ("refuse", "kill-newest", "kill-tree")))] | None
+    ) = None
+
+
+class Frontmatter(_Block):
+    """Every field of an AGENTS.md; one that is left out is not said."""
+
+    name: Text | None = None
+    description: str = ""
+    provider: Text = "claude"
+    model: Text | None = None
+    effort: Text | None = None
+    permission_mode: (
+        Annotated[PermissionMode, BeforeValidator(partial(_member, "permission mode", PermissionMode))] | None
+    ) = None
+    prompt_mode: Annotated[PromptMode, BeforeValidator(partial(_member, "prompt mode", PromptMode))] = PromptMode.APPEND
+    team: Annotated[str, AfterValidator(_team)] | None = None
+    color: Annotated[Color, BeforeValidator(partial(_member, "color", Color))] | None = None
+    layout: Annotated[Layout, BeforeValidator(partial(_member, "layout", Layout))] | None = None
+    skills: Texts = Field(default_factory=list)
+    tools: Texts = Field(default_factory=list)
+    disallowed_tools: Texts = Field(default_factory=list)
+    mcp: Texts = Field(default_factory=list)
+    add_dirs: Texts = Field(default_factory=list)
+    env: Annotated[dict[str, str], AfterValidator(_variables)] = Field(default_factory=dict)
+    extra_args: Texts = Field(default_factory=list)
+    auto_resume: bool | None = None
+    restart: Annotated[Restart, BeforeValidator(partial(_member, "restart policy", Restart))] | None = None
+    max_resume_attempts: Count | None = None
+    cooldown: Duration | None = None
+    stable_after: Duration | None = None
+    ttl: Annotated[Duration, AfterValidator(_positive)] | None = None
+    spawn: Spawn | None = None
+    on_resume: Text | None = None
+    cwd: Text | None = None
+    worktree: bool = False
+
+
+MODELS: dict[tuple[int | str, ...], type[BaseModel]] = {
+    (): Frontmatter,
+    ("spawn",): Spawn,
+    ("spawn", "limits"): Limits,
+}
+EXPECTED = {
+    "string_type": ("expected text", "put it in quotes"),
+    "string_too_short": ("is empty", "leave it out, or write something"),
+    "int_type": ("expected a whole number", ""),
+    "bool_type": ("expected true or false", ""),
+    "list_type": ("expected a list", "write [one, two]"),
+    "dict_type": ("expected a block of names and values", ""),
+    "model_type": ("expected a block of fields", ""),
+}

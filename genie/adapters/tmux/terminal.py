@@ -1,0 +1,231 @@
+"""The port Terminal: what the use cases ask of tmux."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import signal
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from uuid import UUID
+
+from genie.adapters.tmux.listing import FORMAT, Row, look, read, read_all
+from genie.adapters.tmux.places import Maker, reflow, tmux_name
+from genie.adapters.tmux.server import Call, Denied, NoServer, Server, literal, quoted
+from genie.domain.agent import Placement
+from genie.domain.errors import Foreign, MissingProgram, TerminalAway
+from genie.domain.session import PaneIdentity, PaneSeen, ServerIdentity, Snapshot
+from genie.ports import Face, Processes
+
+_YES = "genie: it is that pane"
+
+
+class Tmux:
+    """Implements `genie.ports.Terminal`.
+
+    `run_command` gives the argv a pane runs for a run, `hook_command` what is run when its process ends. `environment`
+    is that of the tmux servers started here; `timeout` is in seconds, for each call. Safe to use from many threads.
+    """
+
+    def __init__(
+        self,
+        *,
+        run_command: Callable[[UUID], Sequence[str]],
+        hook_command: Callable[[UUID], Sequence[str]] | None,
+        environment: Mapping[str, str],
+        processes: Processes,
+        width: int = 200,
+        height: int = 50,
+        timeout: float = 5.0,
+    ) -> None:
+        self._run_command = run_command
+        self._hook_command = hook_command
+        self._environment = {name: value for name, value in environment.items() if not _of_a_pane(name)}
+        self._processes = processes
+        self._size = (width, height)
+        self._timeout = timeout
+        self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+
+    # ---- looking ----
+
+    def panes(self, socket: str) -> Snapshot:
+        pid, rows = look(self._server(socket))
+        started = self._processes.started(pid) if pid is not None else None
+        if pid is None or started is None:
+            return Snapshot(server=None)
+        return Snapshot(server=ServerIdentity(socket, pid, started), panes=tuple(row.seen for row in rows))
+
+    def session_exists(self, socket: str, session: str) -> bool:
+        return any(row.seen.session == tmux_name(session) for row in self._rows(socket))
+
+    def session_of_pane(self, socket: str, pane: str) -> str | None:
+        return next((row.seen.session for row in self._rows(socket) if row.seen.pane == pane), None)
+
+    def default_socket(self) -> str:
+        return self.socket_path("default")
+
+    def socket_path(self, name_or_path: str) -> str:
+        if "/" in name_or_path:
+            return str(Path(name_or_path).expanduser().absolute())
+        base = Path(self._environment.get("TMUX_TMPDIR") or "/tmp").resolve()  # noqa: S108 - tmux's own rule
+        return str(base / f"tmux-{os.getuid()}" / name_or_path)
+
+    def version(self) -> str:
+        call = Call([self._program(), "-V"], environment=self._environment, timeout=self._timeout)
+        return " ".join(call.stdout).removeprefix("tmux ").strip()
+
+    # ---- making and closing ----
+
+    def create(self, placement: Placement, *, team: str, run: UUID, cwd: str) -> tuple[ServerIdentity, PaneSeen]:
+        server = self._server(placement.socket)
+        maker = Maker(server, team=team, cwd=cwd, argv=self._run_command(run), size=self._size)
+        with self._locks[placement.socket]:
+            row = maker.make(placement)
+        started = self._processes.started(row.server_pid)
+        if started is None:
+            raise TerminalAway(f"the tmux server on {placement.socket} ended while it made a pane")
+        return ServerIdentity(placement.socket, row.server_pid, started), row.seen
+
+    def respawn(self, pane: PaneIdentity, *, run: UUID, cwd: str) -> PaneSeen:
+        if self._processes.alive(pane.pid, pane.started):
+            raise Foreign(f"pane {pane.pane} still runs its process {pane.pid}", pane=pane.pane)
+        start = () if "#" in cwd else ("-c", cwd)
+        with self._locks[pane.server.socket]:
+            lines = self._act(
+                pane,
+                ("respawn-pane", "-k", "-t", pane.pane, *start, *self._run_command(run)),
+                ("display-message", "-p", "-t", pane.pane, FORMAT),
+            )
+        return read(lines[0]).seen
+
+    def dress(self, pane: PaneIdentity, face: Face) -> None:
+        options = {
+            "@genie_run": str(pane.run),
+            "@genie_name": face.name,
+            "@genie_role": face.role,
+            "@genie_state": face.state,
+            "@genie_resumes": face.resumes,
+            "@genie_color": face.color,
+            "remain-on-exit": "on",
+        }
+        commands: list[Sequence[str]]
+        commands = [("set-option", "-p", "-t", pane.pane, name, value) for name, value in options.items()]
+        if self._hook_command is not None:
+            commands.append(("set-hook", "-p", "-t", pane.pane, "pane-died", _hook(self._hook_command(pane.run))))
+        commands.append(("select-pane", "-t", pane.pane, "-T", "#{@genie_name}"))
+        self._act(pane, *commands)
+
+    def close(self, pane: PaneIdentity) -> None:
+        if not self._processes.alive(pane.server.pid, pane.server.started):
+            return
+        with self._locks[pane.server.socket]:
+            window = self._window_of(pane)
+            own = next((row for row in window if row.seen.pane == pane.pane), None)
+            if own is not None:
+                arrange = reflow(own) if len(window) > 1 else []
+                self._act(pane, ("kill-pane", "-t", pane.pane), *arrange)
+
+    def close_session(self, socket: str, session: str) -> None:
+        with self._locks[socket]:
+            for row in self._rows(socket):
+                if row.seen.session == tmux_name(session) and row.session_team:
+                    self._server(socket).do(("kill-session", "-t", row.session_id))
+                    return
+
+    # ---- in a pane ----
+
+    def capture(self, pane: PaneIdentity, *, lines: int | None) -> str:
+        history = () if lines is None else ("-S", f"-{lines}")
+        text = self._act(pane, ("capture-pane", "-p", "-t", pane.pane, *history))
+        while text and not text[-1].strip():
+            text.pop()
+        return "\n".join(text if lines is None else text[-lines:])
+
+    def type_line(self, pane: PaneIdentity, text: str) -> None:
+        # Synchronised panes would all get the line: for this moment the pane stands apart.
+        apart = ("if-shell", "-F", "-t", pane.pane, "#{pane_synchronized}")
+        option = ("set-option", "-p", "-t", pane.pane, "@genie_apart", "1")
+        alone = ("set-option", "-p", "-t", pane.pane, "synchronize-panes", "off")
+        again = [("set-option", "-p", "-u", "-t", pane.pane, name) for name in ("synchronize-panes", "@genie_apart")]
+        self._act(
+            pane,
+            ("copy-mode", "-q", "-t", pane.pane),
+            (*apart, f"{quoted(option)} ; {quoted(alone)}"),
+            ("send-keys", "-t", pane.pane, "-l", "--", text),
+            ("send-keys", "-t", pane.pane, "Enter"),
+            ("if-shell", "-F", "-t", pane.pane, "#{@genie_apart}", " ; ".join(quoted(words) for words in again)),
+            alive=True,
+        )
+
+    def nudge(self, server: ServerIdentity) -> None:
+        if self._processes.alive(server.pid, server.started):
+            os.kill(server.pid, signal.SIGCHLD)
+
+    # ---- how it is done ----
+
+    def _program(self) -> str:
+        program = shutil.which("tmux", path=self._environment.get("PATH")) or shutil.which("tmux")
+        if program is None:
+            raise MissingProgram("tmux is not installed", hint="apt install tmux, or brew install tmux", program="tmux")
+        return program
+
+    def _server(self, socket: str) -> Server:
+        return Server(socket, program=self._program(), environment=self._environment, timeout=self._timeout)
+
+    def _rows(self, socket: str) -> list[Row]:
+        return look(self._server(socket))[1]
+
+    def _window_of(self, pane: PaneIdentity) -> list[Row]:
+        """All panes of that pane's window; none when it is gone."""
+        try:
+            return read_all(self._server(pane.server.socket).do(("list-panes", "-t", pane.pane, "-F", FORMAT)))
+        except (Denied, NoServer):
+            return []
+
+    def _act(self, pane: PaneIdentity, *commands: Sequence[str], alive: bool = False) -> list[str]:
+        """Do this with the pane if it is that very one: tmux itself compares and acts, in one step. Returns what the
+        commands printed. Raises Foreign, Denied, TerminalAway."""
+        if not self._processes.alive(pane.server.pid, pane.server.started):
+            raise _foreign(pane)
+        said_yes = quoted(("display-message", "-p", _YES))
+        script = " ; ".join([said_yes, *(quoted(words) for words in commands)])
+        server = self._server(pane.server.socket)
+        try:
+            lines = server.do(("if-shell", "-F", "-t", pane.pane, _is_that(pane, alive=alive), script))
+        except NoServer as error:
+            raise _foreign(pane) from error
+        if not lines or lines[0] != _YES:
+            raise _foreign(pane)
+        return lines[1:]
+
+
+def _is_that(pane: PaneIdentity, *, alive: bool) -> str:
+    """A tmux format that is 1 for exactly this pane on exactly this server, 0 for any other. The run is read from
+    the command line it was started with, which no option can change."""
+    tests = [
+        f"#{{==:#{{pid}} #{{pane_id}} #{{pane_pid}},{pane.server.pid} {pane.pane} {pane.pid}}}",
+        f"#{{m:*{pane.run}*,#{{pane_start_command}}}}",
+    ]
+    if alive:
+        tests.append("#{?pane_dead,0,1}")
+    both = tests.pop()
+    for test in tests:
+        both = f"#{{&&:{test},{both}}}"
+    return both
+
+
+def _foreign(pane: PaneIdentity) -> Foreign:
+    return Foreign(f"pane {pane.pane} is not that of run {pane.run} any more", pane=pane.pane, run=str(pane.run))
+
+
+def _hook(argv: Sequence[str]) -> str:
+    """The tmux command that runs `argv`. A # stands within single quotes after shlex, where "#[" can be broken up:
+    tmux would take it for a style and leave it doubled."""
+    return quoted(("run-shell", "-b", literal(shlex.join(argv).replace("#[", "#''["))))
+
+
+def _of_a_pane(name: str) -> bool:
+    return name.startswith("GENIE_") or name in ("TMUX", "TMUX_PANE")

@@ -1,0 +1,223 @@
+"""The only module that picks adapters: it binds the ports to this machine."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from uuid import UUID
+
+from genie import paths, settings
+from genie.adapters.launches import FileLaunches
+from genie.adapters.places import LocalPlaces
+from genie.adapters.postgres.connect import parameters
+from genie.adapters.postgres.embedded import Embedded, data_dir
+from genie.adapters.postgres.feed import PostgresFeed
+from genie.adapters.postgres.migrate import migrate, schema
+from genie.adapters.postgres.registry import PostgresRegistry
+from genie.adapters.processes import SystemProcesses
+from genie.adapters.processes import Watcher as ProcessWatcher
+from genie.adapters.providers import InstalledProviders, ProviderOptions
+from genie.adapters.system import KillAt, RandomIds, SystemClock, boot_id, host_id, host_name
+from genie.adapters.teamfiles import ClaudeFiles
+from genie.adapters.templates import FileTemplates
+from genie.adapters.tmux import Tmux
+from genie.domain.session import Run
+from genie.paths import Home
+from genie.ports import Clock, Feed, Registry, Watcher
+from genie.services.world import Rules, World
+from genie.settings import Settings
+
+HERE = Path(__file__).resolve().parent
+PG_OPTIONS = {"host": "host", "port": "port", "user": "username", "dbname": "dbname"}
+
+__all__ = ["Database", "Open", "configure", "database", "migrate", "open_registry", "open_world", "schema", "watcher"]
+
+
+def configure(home: Home) -> Settings:
+    """The daemon's own settings: the user's file and this process's environment. Raises BadConfig."""
+    return settings.load(home, project=None, env=os.environ)
+
+
+# ---- the database ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """A PostgreSQL server: one of the user's, or the embedded one, which is started and stopped here."""
+
+    url: str | None
+    embedded: Embedded | None
+
+    @property
+    def kind(self) -> str:
+        return "embedded" if self.embedded else "external"
+
+    def start(self) -> str:
+        """See that the embedded server runs; returns the connection string. Raises RegistryAway."""
+        return self.embedded.start() if self.embedded else self.url or ""
+
+    def stop(self) -> None:
+        """Stop the embedded server; one of the user's is left alone."""
+        if self.embedded:
+            self.embedded.stop()
+
+    def program(self, name: str) -> str:
+        """psql, pg_dump or pg_restore: the embedded server's own, else the one on PATH."""
+        return str(self.embedded.bin(name)) if self.embedded else name
+
+
+def database(home: Home, configured: Settings) -> Database:
+    if configured.database_url:
+        return Database(configured.database_url, None)
+    return Database(None, Embedded(data_dir(home, configured.postgres_dir)))
+
+
+def client_options(dsn: str) -> tuple[list[str], dict[str, str]]:
+    """Options and environment that make psql, pg_dump and pg_restore reach the registry. No secret is in
+    the options."""
+    parts = {key: str(value) for key, value in parameters(dsn).items()}
+    options = [f"--{name}={parts[key]}" for key, name in PG_OPTIONS.items() if key in parts]
+    secret = {"PGPASSWORD": parts["password"]} if "password" in parts else {}
+    return options, dict(os.environ) | secret
+
+
+# ---- the world ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """A registry that answers: as a port, and the feed of its events."""
+
+    registry: Registry
+    feed: Feed
+    close: Callable[[], None]
+
+
+def open_registry(home: Home, dsn: str, *, on_lost: Callable[[], None]) -> Open:
+    """Connect, join the host, listen. Raises RegistryAway, and Conflict where another daemon serves this
+    host in that registry."""
+    registry = PostgresRegistry(dsn)
+    host = this_host(home)
+    feed = PostgresFeed(dsn, registry, host=host, on_lost=on_lost)
+
+    def close() -> None:
+        feed.stop()
+        registry.close()
+
+    try:
+        feed.start()
+        registry.join_host(host, name=host_name(), boot=boot_id(), at=clock().now())
+    except BaseException:
+        close()
+        raise
+    return Open(registry, feed, close)
+
+
+def open_world(home: Home, configured: Settings, registry: Registry, *, watch: Callable[[Run], None]) -> World:
+    """Bind every port. Nothing is started."""
+    processes = SystemProcesses()
+    return World(
+        registry=registry,
+        terminal=Tmux(
+            processes=processes,
+            run_command=_runner(home),
+            hook_command=_hook(home),
+            environment=_clean_environment(),
+            width=configured.tmux.width,
+            height=configured.tmux.height,
+        ),
+        processes=processes,
+        providers=InstalledProviders(_provider_options(configured)),
+        templates=FileTemplates(home, paths.package_dir("agents")),
+        team_files=ClaudeFiles(),
+        launches=FileLaunches(home),
+        places=LocalPlaces(),
+        clock=clock(),
+        ids=RandomIds(),
+        fault=KillAt(os.environ.get("GENIE_FAULT_POINT")),
+        host=this_host(home),
+        home=str(home.root),
+        rules=rules_of(configured, configured),
+        rules_at=_rules_at(home, configured),
+        watch=watch,
+    )
+
+
+def clock() -> Clock:
+    return SystemClock()
+
+
+def watcher() -> Watcher:
+    return ProcessWatcher()
+
+
+@lru_cache(maxsize=1)
+def this_host(home: Home) -> str:
+    return host_id(home.root / "host-id")
+
+
+def rules_of(configured: Settings, own: Settings) -> Rules:
+    """`configured` as seen from a project, `own` the daemon's: what a project may not set is taken from it."""
+    return Rules(
+        policy=configured.resume.policy,
+        dead_cycles=own.resume.dead_cycles,
+        max_running=own.max_running,
+        layout=configured.tmux.layout,
+        socket=_socket(configured.tmux.socket),
+        start_timeout=own.spawn.start_timeout,
+        stop_grace=own.stop.grace,
+    )
+
+
+def _rules_at(home: Home, own: Settings) -> Callable[[str, Mapping[str, str]], Rules]:
+    def rules_at(cwd: str, env: Mapping[str, str]) -> Rules:
+        project = paths.project_of(Path(cwd))
+        return rules_of(settings.load(home, project=project, env=dict(os.environ) | dict(env)), own)
+
+    return rules_at
+
+
+def _socket(name_or_path: str | None) -> str | None:
+    if not name_or_path:
+        return None
+    if "/" in name_or_path:
+        return str(Path(name_or_path).expanduser().absolute())
+    return str(Path(os.environ.get("TMUX_TMPDIR") or "/tmp") / f"tmux-{os.getuid()}" / name_or_path)  # noqa: S108
+
+
+def _provider_options(configured: Settings) -> dict[str, ProviderOptions]:
+    claude, codex = configured.claude, configured.codex
+    mode = claude.permission_mode.value if claude.permission_mode else None
+    return {
+        "claude": ProviderOptions(claude.binary, claude.extra_args, mode),
+        "codex": ProviderOptions(codex.binary, codex.extra_args, None),
+    }
+
+
+def _runner(home: Home) -> Callable[[UUID], tuple[str, ...]]:
+    def command(run: UUID) -> tuple[str, ...]:
+        program = str(HERE / "runner.py")
+        return (sys.executable, "-I", "-S", program, str(run), str(home.launch / f"{run}.json"))
+
+    return command
+
+
+def _hook(home: Home) -> Callable[[UUID], tuple[str, ...]]:
+    def command(run: UUID) -> tuple[str, ...]:
+        program, start = (
+            str(HERE / "hook.py"),
+            (sys.executable, "-m", "genie.daemon", "run", "--as-before", str(home.root)),
+        )
+        where = (str(home.socket), str(home.spool))
+        return (sys.executable, "-I", "-S", program, *where, "pane-died", f"run={run}", "--", *start)
+
+    return command
+
+
+def _clean_environment() -> dict[str, str]:
+    """For a tmux server that is started here: nothing of the caller's pane, run or genie."""
+    return {key: value for key, value in os.environ.items() if not key.startswith(("GENIE_", "TMUX"))}

@@ -1,0 +1,85 @@
+"""How agents are put into words; the same words in every command."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from genie.cli.output import clean, life_style, paint, table
+from genie.cli.spans import since, until
+from genie.client import Row
+
+TIERS = {1: "--team", 2: "template", 3: "$GENIE_TEAM", 4: "discovery", 5: "members on disk"}
+
+HEADER = (
+    "NAME", "TEAM", "ROLE", "STATE", "ACTIVITY", "PROVIDER", "RESUMES", "AUTO", "AGE", "PANE", "REASON",
+)  # fmt: skip
+
+
+def roster(rows: list[Row]) -> Iterator[str]:
+    """The table of `genie ls`."""
+    cells = [
+        (
+            row["name"],
+            row["team"],
+            row["role"],
+            row["state"],
+            row["activity"],
+            provider(row),
+            f"{row['resume_attempts']}/{row['max_resume_attempts']}",
+            "on" if row["auto_resume"] else "off",
+            since(row["created_at"]),
+            row["pane"],
+            why(row),
+        )
+        for row in rows
+    ]
+    return table(HEADER, cells, {"NAME": lambda _: ("bold",), "STATE": life_style})
+
+
+def provider(row: Row) -> str:
+    """`claude/opus`, or `claude` where the model is the provider's own choice."""
+    return f"{row['provider']}/{row['model']}" if row.get("model") else str(row["provider"])
+
+
+def why(row: Row) -> str:
+    """The reason of a state, and when it is tried again."""
+    words = [str(row["reason"])] if row.get("reason") else []
+    if row.get("next_resume_at"):
+        words.append(f"resumes in {until(row['next_resume_at'])}")
+    return ", ".join(words)
+
+
+def team(row: Row) -> str:
+    """`team simone (tier 2: template)`."""
+    tier = row.get("team_tier")
+    source = f"tier {tier}: {TIERS.get(tier, '?')}" if tier else "a team of one"
+    return f"team {row['team']} ({source})"
+
+
+def spawned(row: Row) -> Iterator[str]:
+    """What became of a spawn: first that it is not what the name alone says, then the agent."""
+    if row.get("decision") == "resume":
+        yield f"resumed {row['name']}: {clean(str(row.get('reason') or 'it was not running'))}"
+    elif row.get("decision") == "parallel":
+        yield f"made a parallel, {row['name']}: {clean(str(row.get('reason') or 'the name is taken'))}"
+    state = str(row.get("state") or "-")
+    words = [clean(str(row["name"])), paint(state, *life_style(state)), team(row)]
+    if row.get("session_id"):
+        words.append(f"session {str(row['session_id'])[:4]}…")
+    if row.get("pane"):
+        words.append(f"pane {row['pane']}")
+    yield "  ".join(words)
+
+
+def chain(answers: list[Row], tier: int | None) -> Iterator[str]:
+    """Tier by tier, what was asked for the team and what it said; an arrow at the one that counted."""
+    for answer in answers:
+        mark = "→" if answer["tier"] == tier else " "
+        said = clean(str(answer.get("team") or "-"))
+        yield f"  {mark} {answer['tier']}  {answer['source']:<15}  {said:<12}  {clean(str(answer.get('detail') or ''))}"
+
+
+def event(row: Row) -> tuple[str, str, str]:
+    """An event's age, kind and what it says, in one line."""
+    said = ", ".join(f"{key}={value}" for key, value in (row.get("payload") or {}).items() if value not in (None, ""))
+    return since(row["at"]), str(row["kind"]), said

@@ -1,0 +1,242 @@
+"""What can be asked of the daemon: one method a request, the same for every face."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, TypedDict, Unpack
+from urllib.parse import quote, urlencode
+
+from genie.client.daemon import Daemon
+from genie.domain.errors import BadInput, TimedOut
+
+Row = dict[str, Any]
+"""One JSON object of an answer."""
+
+LONG = 300.0
+"""Seconds for what starts or ends processes."""
+
+
+class Spawn(TypedDict, total=False):
+    """What a spawn may ask for; what is left out is decided by the template, the settings or the team."""
+
+    command: Sequence[str]
+    provider: str | None
+    team: str | None
+    role: str | None
+    model: str | None
+    skill: str | None
+    prompt: str | None
+    new_window: bool
+    window: str | None
+    layout: str | None
+    color: str | None
+    plan_mode: bool
+    permission_mode: str | None
+    extra_args: Sequence[str]
+    cwd: str | None
+    session: str | None
+    auto_resume: bool | None
+    env: dict[str, str]
+    tags: Sequence[str]
+    description: str | None
+    parent: str | None
+    parent_pid: int | None
+    restart: str | None
+    dry_run: bool
+
+
+class Genie:
+    """The daemon's requests as methods. Each raises the GenieError that the daemon answers with, and
+    Unreachable when there is no daemon to answer."""
+
+    def __init__(self, daemon: Daemon) -> None:
+        self._daemon = daemon
+
+    # ---- agents ----------------------------------------------------------------------------
+
+    def spawn(self, name: str, **asked: Unpack[Spawn]) -> Row:
+        """Create, resume or make a parallel of `name`, as its state says; with `dry_run` only tell."""
+        body = {"name": name, **asked, "caller": caller()}
+        return self._row(self._daemon.request("POST", "/v1/agents", body, timeout=LONG))
+
+    def ls(
+        self,
+        *,
+        names: Iterable[str] = (),
+        team: str | None = None,
+        tags: Iterable[str] = (),
+        states: Iterable[str] = (),
+        everything: bool = False,
+        timeout: float = 60.0,
+    ) -> list[Row]:
+        """The agents that fit, one row each; those that are over only with `everything` or by their state."""
+        pairs = [*_each("name", names), *_each("tag", tags), *_each("state", states)]
+        pairs += [("team", team)] if team else []
+        pairs += [("all", "true")] if everything else []
+        return self._rows(self._daemon.request("GET", _path("/v1/agents", pairs), timeout=timeout))
+
+    def show(self, name: str) -> Row:
+        """All that is known of one agent, its sessions and runs."""
+        return self._row(self._daemon.request("GET", _agent(name)))
+
+    def explain(self, name: str) -> Row:
+        """Why an agent is in its state, how its team was found, and what the daemon does next."""
+        return self._row(self._daemon.request("GET", _agent(name, "/explain")))
+
+    def history(self, name: str, *, limit: int = 200) -> list[Row]:
+        """The last `limit` events of an agent, oldest first."""
+        return self._rows(self._daemon.request("GET", _path(_agent(name, "/history"), [("limit", str(limit))])))
+
+    def screen(self, name: str, *, lines: int | None = None) -> Row:
+        """The text of an agent's pane: what is visible, or its last `lines` lines."""
+        pairs = [("lines", str(lines))] if lines is not None else []
+        return self._row(self._daemon.request("GET", _path(_agent(name, "/screen"), pairs)))
+
+    def place(self, name: str) -> Row:
+        """Where an agent's pane is: tmux socket, session, window and pane."""
+        return self._row(self._daemon.request("GET", _agent(name, "/place")))
+
+    def wait(self, name: str, *, timeout: float | None = None) -> Row:
+        """The row of an agent once it has ended and will not come back by itself. `timeout` is in seconds.
+        Raises TimedOut."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while True:
+            left = LONG if deadline is None else max(deadline - time.monotonic(), 0.0)
+            turn = min(left, LONG)
+            try:
+                target = _path(_agent(name, "/wait"), [("timeout", f"{turn:.3f}")])
+                return self._row(self._daemon.request("GET", target, timeout=turn + 30))
+            except TimedOut:
+                if deadline is not None and time.monotonic() >= deadline:
+                    raise
+
+    def stop(self, names: Sequence[str] = (), *, team: str | None = None, tags: Sequence[str] = ()) -> list[Row]:
+        """End agents politely and keep their sessions; what became of each."""
+        return self._act("stop", names, team, tags)
+
+    def kill(self, names: Sequence[str] = (), *, team: str | None = None, tags: Sequence[str] = ()) -> list[Row]:
+        """End agents and their whole process trees for good; what became of each."""
+        return self._act("kill", names, team, tags)
+
+    def resume(
+        self,
+        names: Sequence[str] = (),
+        *,
+        team: str | None = None,
+        tags: Sequence[str] = (),
+        everything: bool = False,
+    ) -> list[Row]:
+        """Bring agents back into their sessions; what became of each."""
+        return self._act("resume", names, team, tags, everything=everything)
+
+    def _act(
+        self, verb: str, names: Sequence[str], team: str | None, tags: Sequence[str], *, everything: bool = False
+    ) -> list[Row]:
+        body: Row = {"names": list(names), "team": team, "tags": list(tags)}
+        if verb == "resume":
+            body["all"] = everything
+        return self._rows(self._daemon.request("POST", f"/v1/agents/{verb}", body, timeout=LONG))
+
+    # ---- teams, templates, events ----------------------------------------------------------
+
+    def teams(self, *, timeout: float = 60.0) -> list[Row]:
+        """All teams."""
+        return self._rows(self._daemon.request("GET", "/v1/teams", timeout=timeout))
+
+    def create_team(
+        self, name: str, *, session: str | None = None, layout: str | None = None, lead: str | None = None
+    ) -> Row:
+        """Make a team. Raises Conflict when there is one of that name."""
+        body = {"name": name, "session": session, "layout": layout, "lead": lead, "cwd": _cwd()}
+        return self._row(self._daemon.request("POST", "/v1/teams", body))
+
+    def close_team(self, name: str) -> Row:
+        """Close the tmux session of a team, if genie made it and no live agent is left in it."""
+        return self._row(self._daemon.request("POST", f"/v1/teams/{_quoted(name)}/close", {}))
+
+    def templates(self, *, timeout: float = 60.0) -> list[Row]:
+        """The templates that can be seen from the current directory."""
+        return self._rows(self._daemon.request("GET", _path("/v1/templates", [("cwd", _cwd())]), timeout=timeout))
+
+    def events(self, *, after: int = -1, follow: bool = True) -> Iterator[Row]:
+        """Events after the id `after` (-1: from now on), one by one; with `follow` for ever."""
+        pairs = [("after", str(after)), ("follow", "true" if follow else "false")]
+        return self._daemon.stream(_path("/v1/events", pairs))
+
+    # ---- the daemon and its database -------------------------------------------------------
+
+    def ensure(self) -> None:
+        """Start the daemon where none runs, and return once it answers."""
+        self._daemon.ensure()
+
+    def health(self) -> Row:
+        """Whether the daemon is ready; never touches the database."""
+        return self._row(self._daemon.request("GET", "/v1/health", timeout=5.0))
+
+    def daemon(self) -> Row:
+        """What the daemon tells about itself."""
+        return self._row(self._daemon.request("GET", "/v1/daemon", timeout=10.0))
+
+    def stop_daemon(self) -> Row:
+        """Ask the daemon to end. Agents go on."""
+        return self._row(self._daemon.request("POST", "/v1/daemon/stop", {}))
+
+    def database(self) -> Row:
+        """Where the registry is, and its schema."""
+        return self._row(self._daemon.request("GET", "/v1/database"))
+
+    def migrate(self) -> Row:
+        """Bring the registry's schema up to this version."""
+        return self._row(self._daemon.request("POST", "/v1/database/migrate", {}, timeout=None))
+
+    def backup(self, path: str) -> Row:
+        """Write the registry into a file; `path` is relative to the caller's directory."""
+        return self._row(self._daemon.request("POST", "/v1/database/backup", {"path": _absolute(path)}, timeout=None))
+
+    def restore(self, path: str) -> Row:
+        """Replace the registry by what a backup holds."""
+        return self._row(self._daemon.request("POST", "/v1/database/restore", {"path": _absolute(path)}, timeout=None))
+
+    def doctor(self) -> list[Row]:
+        """What fits and what does not, check by check."""
+        return self._rows(self._daemon.request("GET", _path("/v1/doctor", [("cwd", _cwd())]), timeout=LONG))
+
+    def _row(self, answer: Any) -> Row:  # noqa: ANN401 — JSON is anything
+        return dict(answer or {})
+
+    def _rows(self, answer: Any) -> list[Row]:  # noqa: ANN401
+        return list(answer or ())
+
+
+def caller() -> Row:
+    """Who asks, for what a spawn takes from its surroundings."""
+    return {"cwd": _cwd(), "env": dict(os.environ), "pid": os.getpid()}
+
+
+def _cwd() -> str:
+    try:
+        return os.getcwd()  # noqa: PTH109 — the bytes as they are
+    except FileNotFoundError as error:
+        raise BadInput("the current directory does not exist any more", hint="cd into one that does") from error
+
+
+def _absolute(path: str) -> str:
+    return os.path.normpath(os.path.join(_cwd(), os.path.expanduser(path)))  # noqa: PTH111, PTH118
+
+
+def _quoted(word: str) -> str:
+    return quote(word, safe="", errors="surrogateescape")
+
+
+def _agent(name: str, rest: str = "") -> str:
+    return f"/v1/agents/{_quoted(name)}{rest}"
+
+
+def _each(key: str, values: Iterable[str]) -> list[tuple[str, str]]:
+    return [(key, value) for value in values]
+
+
+def _path(path: str, pairs: Sequence[tuple[str, str]]) -> str:
+    return f"{path}?{urlencode(pairs, errors='surrogateescape')}" if pairs else path

@@ -1,0 +1,108 @@
+"""What faces send. Unknown fields are refused."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SkipValidation
+
+from genie.services.order import Caller, Order
+from genie.services.teams import TeamOrder
+
+
+def _text(value: object) -> object:
+    if not isinstance(value, str):
+        raise ValueError("a text is wanted")
+    return value
+
+
+Text = Annotated[SkipValidation[str], BeforeValidator(_text)]
+"""A text that may hold lone surrogates: bytes of the caller's that are no UTF-8."""
+
+
+class Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class CallerBody(Body):
+    cwd: Text
+    env: dict[Any, Any] = Field(default_factory=dict)
+    pid: int = 0
+
+
+class SpawnBody(Body):
+    """POST /v1/agents."""
+
+    name: str
+    caller: CallerBody
+    command: tuple[Text, ...] = ()
+    provider: str | None = None
+    team: str | None = None
+    role: str | None = None
+    model: str | None = None
+    skill: str | None = None
+    prompt: Text | None = None
+    new_window: bool = False
+    window: str | None = None
+    layout: str | None = None
+    color: str | None = None
+    plan_mode: bool = False
+    permission_mode: str | None = None
+    extra_args: tuple[Text, ...] = ()
+    cwd: Text | None = None
+    session: str | None = None
+    auto_resume: bool | None = None
+    env: dict[Any, Any] = Field(default_factory=dict)
+    tags: tuple[str, ...] = ()
+    description: str | None = None
+    parent: str | None = None
+    parent_pid: int | None = None
+    restart: str | None = None
+    dry_run: bool = False
+
+    def order(self, *, pid: int) -> Order:
+        """As the use case wants it; `pid` is the caller's by the kernel's word."""
+        given = {name: getattr(self, name) for name in type(self).model_fields if name not in ("caller", "dry_run")}
+        caller = Caller(cwd=self.caller.cwd, env=_texts(self.caller.env), pid=pid or self.caller.pid)
+        return Order(caller=caller, **(given | {"env": _texts(self.env)}))
+
+
+def _texts(env: dict[Any, Any]) -> dict[str, str]:
+    return {str(key): str(value) for key, value in env.items()}
+
+
+class SelectBody(Body):
+    """POST /v1/agents/stop, resume and kill."""
+
+    names: tuple[str, ...] = ()
+    team: str | None = None
+    tags: tuple[str, ...] = ()
+    all: bool = False
+
+
+class TeamBody(Body):
+    """POST /v1/teams."""
+
+    name: str
+    cwd: str
+    session: str | None = None
+    layout: str | None = None
+    lead: str | None = None
+
+    def order(self) -> TeamOrder:
+        return TeamOrder(**self.model_dump())
+
+
+class PathBody(Body):
+    """POST /v1/database/backup and restore."""
+
+    path: str
+
+
+class HookBody(Body):
+    """POST /v1/hooks: an event of tmux or of an agent's own hooks. Fields vary with the sender."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    event: str
+    run: str | None = None

@@ -1,0 +1,71 @@
+"""Following the feed from asyncio: who waits costs nothing until an event wakes it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+
+from genie.daemon.api.context import Context
+from genie.domain.errors import TimedOut
+from genie.domain.events import Event
+from genie.services.roster import Row, ended, get, rows
+
+LOOK_ANYWAY = 5.0
+"""Seconds after which a waiter looks even if nothing was pushed."""
+
+
+@asynccontextmanager
+async def following(here: Context, *, after: int) -> AsyncIterator[AsyncIterator[list[Event]]]:
+    """Batches of events after that id; an empty one now and then when nothing happens."""
+    loop, woken = asyncio.get_running_loop(), asyncio.Event()
+
+    def wake() -> None:
+        loop.call_soon_threadsafe(woken.set)
+
+    subscription = here.feed.subscribe(after=after, wake=wake)
+
+    async def batches() -> AsyncIterator[list[Event]]:
+        while not subscription.closed:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(woken.wait(), LOOK_ANYWAY)
+            woken.clear()
+            yield subscription.take()
+
+    try:
+        yield batches()
+    finally:
+        subscription.close()
+
+
+async def until_ended(here: Context, request: Request, name: str, *, within: float | None) -> Row:
+    """The row of an agent as soon as it has ended. Raises NotFound, TimedOut.
+
+    Subscribes first, then looks, then follows: an end between is not missed.
+    """
+    try:
+        async with asyncio.timeout(within):
+            return await _until_ended(here, request, name)
+    except TimeoutError as error:
+        raise TimedOut(f"'{name}' has not ended in {within:g} s", hint=f"genie show {name}") from error
+
+
+async def _until_ended(here: Context, request: Request, name: str) -> Row:
+    world = here.world
+    cursor = await run_in_threadpool(world.registry.last_event)
+    async with following(here, after=cursor) as batches:
+        standing = await run_in_threadpool(get, world, name)
+        agent = standing.agent.id
+        if not ended(standing, now=world.clock.now()):
+            async for batch in batches:
+                if await request.is_disconnected():
+                    break
+                if batch and all(event.agent != agent for event in batch):
+                    continue
+                standing = await run_in_threadpool(get, world, name)
+                if ended(standing, now=world.clock.now()):
+                    break
+    return (await run_in_threadpool(rows, world, [standing]))[0]

@@ -1,0 +1,217 @@
+"""The daemon's engine: it keeps a registry and a pacemaker running, and says when it cannot.
+
+With the registry away nothing is declared dead and every request is answered with what is wrong; the
+engine comes back by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from enum import Enum
+from threading import Event, RLock, Thread
+from uuid import UUID
+
+import structlog
+
+from genie import bootstrap
+from genie.daemon.pacemaker import Pacemaker
+from genie.domain.errors import GenieError, RegistryAway
+from genie.domain.events import Event as Happening
+from genie.domain.events import Kind
+from genie.domain.session import Run
+from genie.paths import Home
+from genie.ports import Feed
+from genie.services.world import World
+from genie.settings import Settings
+
+log = structlog.get_logger("genie.engine")
+
+LONGEST_PAUSE = 5.0
+
+
+class Health(Enum):
+    """How the daemon is."""
+
+    STARTING = "starting"
+    READY = "ready"
+    DEGRADED = "degraded"
+
+
+class Engine:
+    """Owns the database server, the registry, the world and the pacemaker of a running daemon."""
+
+    def __init__(self, home: Home, configured: Settings) -> None:
+        self.home = home
+        self.configured = configured
+        self.database = bootstrap.database(home, configured)
+        self.since = datetime.now(UTC)
+        self.health = Health.STARTING
+        self.problem: GenieError | None = None
+        self.dsn: str | None = None
+        self.pacemaker: Pacemaker | None = None
+        self.on_taken_over: Callable[[], None] = lambda: None
+        self._world: World | None = None
+        self._open: bootstrap.Open | None = None
+        self._watcher = bootstrap.watcher()
+        self._changing = RLock()
+        self._stopping = Event()
+        self._trouble = Event()
+        self._settled = Event()
+        self._thread = Thread(target=self._supervise, name="engine", daemon=True)
+
+    def start(self) -> None:
+        self._trouble.set()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop the beat, close the registry, stop the embedded server. Panes and agents go on."""
+        self._stopping.set()
+        self._trouble.set()
+        self._thread.join(timeout=30)
+        self._record(Kind.DAEMON_STOPPED)
+        self._close()
+        self._watcher.close()
+        self.database.stop()
+
+    def settled(self, timeout: float) -> bool:
+        """Wait for the first attempt to open the registry to end."""
+        return self._settled.wait(timeout)
+
+    @property
+    def world(self) -> World:
+        """Raises the error that keeps the registry away."""
+        world = self._world
+        if world is None:
+            problem = self.problem
+            raise RegistryAway(
+                problem.message if problem else "the registry is still being opened",
+                hint=problem.hint if problem else "try again in a moment",
+            )
+        return world
+
+    @property
+    def host(self) -> str:
+        return bootstrap.this_host(self.home)
+
+    @property
+    def feed(self) -> Feed:
+        opened = self._open
+        if opened is None:
+            raise RegistryAway("the registry is away", hint="genie daemon status")
+        return opened.feed
+
+    def release(self) -> None:
+        """Let go of the registry (for a restore); the engine opens it again by `reopen`."""
+        with self._changing:
+            self._close()
+
+    def reopen(self) -> None:
+        self._settled.clear()
+        self._trouble.set()
+        self.settled(30)
+
+    # ---- keeping it up ----
+
+    def _supervise(self) -> None:
+        pause = 0.1
+        while not self._stopping.is_set():
+            self._trouble.wait()
+            if self._stopping.is_set():
+                return
+            self._trouble.clear()
+            if self._try_to_open():
+                pause = 0.1
+                continue
+            self._stopping.wait(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
+            self._trouble.set()
+
+    def _try_to_open(self) -> bool:
+        try:
+            with self._changing:
+                self.dsn = self.database.start()
+                if self._world is None:
+                    self._open_all(self.dsn)
+                else:
+                    self._world.registry.last_event()
+            self._ready()
+        except GenieError as error:
+            self._degraded(error)
+            return False
+        except Exception as error:
+            log.exception("engine_failed")
+            self._degraded(RegistryAway(f"the registry could not be opened: {error}", hint="genie daemon logs"))
+            return False
+        finally:
+            self._settled.set()
+        return True
+
+    def _open_all(self, dsn: str) -> None:
+        moved = bootstrap.migrate(dsn)
+        log.info("migrated", before=moved[0], after=moved[1])
+        opened = bootstrap.open_registry(self.home, dsn, on_lost=self._lost)
+        world = bootstrap.open_world(self.home, self.configured, opened.registry, watch=self._watch)
+        resume = self.configured.resume
+        pacemaker = Pacemaker(
+            world,
+            heartbeat=resume.heartbeat,
+            second_look=resume.second_look,
+            max_in_flight=resume.max_in_flight,
+            away_since=opened.registry.last_beat(world.host),
+            registry_away=self._away,
+            registry_back=self._ready,
+        )
+        self._open, self._world, self.pacemaker = opened, world, pacemaker
+        self._record(Kind.DAEMON_STARTED)
+        pacemaker.start()
+
+    def _close(self) -> None:
+        pacemaker, opened = self.pacemaker, self._open
+        self._world = self._open = self.pacemaker = None
+        if pacemaker:
+            pacemaker.stop()
+        if opened:
+            opened.close()
+
+    def _record(self, kind: Kind) -> None:
+        world = self._world
+        if world is None:
+            return
+        try:
+            with world.registry.begin() as tx:
+                tx.record(Happening(kind=kind, at=world.clock.now(), payload={"host": world.host}))
+        except GenieError as error:
+            log.warning("not_recorded", kind=kind.value, error=error.message)
+
+    def _watch(self, run: Run) -> None:
+        pacemaker = self.pacemaker
+        if run.pane and pacemaker:
+            agent = run.agent
+            self._watcher.watch(run.id, run.pane.pid, run.pane.started, lambda _: self._died(agent))
+
+    def _died(self, agent: UUID) -> None:
+        pacemaker = self.pacemaker
+        if pacemaker:
+            pacemaker.look_at(agent)
+
+    # ---- what the others tell ----
+
+    def _away(self, error: GenieError) -> None:
+        if self.health is not Health.DEGRADED:
+            self._degraded(error)
+        self._trouble.set()
+
+    def _lost(self) -> None:
+        log.error("host_taken_over")
+        self.problem = RegistryAway("another daemon serves this host in this registry now")
+        self.on_taken_over()
+
+    def _degraded(self, error: GenieError) -> None:
+        log.warning("degraded", error=error.message)
+        self.problem, self.health = error, Health.DEGRADED
+
+    def _ready(self) -> None:
+        if self.health is not Health.READY:
+            log.info("ready", database=self.database.kind)
+        self.problem, self.health = None, Health.READY

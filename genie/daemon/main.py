@@ -1,0 +1,171 @@
+"""Start, signals and the end of the daemon process."""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+import uvicorn
+
+from genie import bootstrap
+from genie.daemon import logs, spool
+from genie.daemon.api.app import make
+from genie.daemon.api.peer import PeerProtocol
+from genie.daemon.engine import Engine
+from genie.domain.errors import BadConfig, Conflict, Failed, GenieError
+from genie.paths import Home
+
+log = structlog.get_logger("genie.daemon")
+
+EXIT = {BadConfig: 2, Conflict: 4}
+SETTINGS_PREFIXES = ("GENIE_DATABASE_URL", "GENIE_POSTGRES_DIR", "GENIE_MAX_RUNNING", "GENIE_TMUX_SOCKET")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the daemon in the foreground until it is told to leave; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="genie daemon")
+    parser.add_argument("verb", choices=["run"])
+    parser.add_argument("--as-before", metavar="GENIE_HOME", help="take up the settings of the last daemon there")
+    given = parser.parse_args(arguments)
+    if given.as_before:
+        _take_up(given.as_before)
+    try:
+        return _run(Home.from_environment())
+    except GenieError as error:
+        print(f"genie daemon: {error.message}{' -- ' + error.hint if error.hint else ''}", file=sys.stderr)  # noqa: T201
+        return next((code for kind, code in EXIT.items() if isinstance(error, kind)), 1)
+
+
+def _run(home: Home) -> int:
+    try:
+        home.make()
+    except OSError as error:
+        raise Failed(f"cannot use {error.filename}: {error.strerror}", hint="GENIE_HOME must be yours") from error
+    with _only_one(home):
+        configured = bootstrap.configure(home)
+        logs.set_up(home, configured)
+        _remember_settings(home)
+        engine = Engine(home, configured)
+        with _listening(home) as listener:
+            return _serve(engine, listener)
+
+
+def _serve(engine: Engine, listener: socket.socket) -> int:
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app=lambda: make(engine, lambda: setattr(server, "should_exit", True)),
+            factory=True,
+            http=PeerProtocol,
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            ws="none",
+            timeout_graceful_shutdown=3,
+        )
+    )
+    engine.on_taken_over = lambda: setattr(server, "should_exit", True)
+    log.info("started", pid=os.getpid(), home=str(engine.home.root))
+    engine.start()
+    spool.drain(engine)
+    try:
+        server.run(sockets=[listener])
+    finally:
+        engine.stop()
+        log.info("stopped", pid=os.getpid())
+    return 0
+
+
+# ---- one daemon a home ----------------------------------------------------------------------
+
+
+@contextmanager
+def _only_one(home: Home) -> Iterator[None]:
+    """Hold the lock of this GENIE_HOME. Raises Conflict with the holder's pid."""
+    with home.daemon_lock.open("a+", encoding="ascii") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            lock.seek(0)
+            pid = lock.read().strip() or "unknown"
+            raise Conflict(f"a daemon runs already, pid {pid}", hint="genie daemon status", pid=pid) from error
+        lock.truncate(0)
+        lock.write(f"{os.getpid()}\n")
+        lock.flush()
+        yield
+
+
+@contextmanager
+def _listening(home: Home) -> Iterator[socket.socket]:
+    """The API's socket, closed to everybody else. Holding the lock, a socket that is there is a dead one's."""
+    path = home.socket
+    path.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    before = os.umask(0o177)
+    try:
+        listener.bind(str(path))
+    finally:
+        os.umask(before)
+    listener.listen(1024)
+    own = _identity(path)
+    try:
+        yield listener
+    finally:
+        listener.close()
+        if _identity(path) == own:
+            path.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Inode:
+    device: int
+    number: int
+
+
+def _identity(path: Path) -> _Inode | None:
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return None
+    return _Inode(found.st_dev, found.st_ino)
+
+
+# ---- settings that came by the environment --------------------------------------------------
+
+
+def _remember_settings(home: Home) -> None:
+    """Keep the settings of this environment for a daemon that tmux's hook starts, which has another."""
+    said = {key: value for key, value in os.environ.items() if _is_setting(key)}
+    path = home.run / "settings.json"
+    fresh = path.with_suffix(".new")
+    fresh.unlink(missing_ok=True)
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        json.dump(said, file)
+    fresh.replace(path)
+
+
+def _take_up(home: str) -> None:
+    os.environ["GENIE_HOME"] = home
+    try:
+        said = json.loads((Home.from_environment().run / "settings.json").read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return
+    for key, value in said.items():
+        os.environ.setdefault(key, value)
+
+
+def _is_setting(key: str) -> bool:
+    return key.startswith("GENIE_") and ("__" in key or key in SETTINGS_PREFIXES)
+
+
+# SIGTERM and SIGINT end uvicorn's loop; a second one ends it at once. SIGHUP comes with a closed terminal.
+signal.signal(signal.SIGHUP, signal.SIG_IGN)

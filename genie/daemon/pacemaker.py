@@ -1,0 +1,171 @@
+"""The beat of the daemon: passes over the agents, errands apart from them, second looks in time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from threading import Condition, Thread
+from time import perf_counter
+from uuid import UUID
+
+import structlog
+from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.date import DateTrigger
+from apscheduler.triggers.interval import IntervalTrigger
+
+from genie.domain.errors import GenieError, RegistryAway, Stale
+from genie.services.reconcile import Errand, Pass, close_orphans, reconcile
+from genie.services.world import World
+
+log = structlog.get_logger("genie.pacemaker")
+
+SWEEP = timedelta(seconds=60)
+
+
+class Pacemaker:
+    """One thread makes the passes; a pool does the errands; APScheduler says when.
+
+    `registry_away` is told when a pass finds no registry, `registry_back` when one finds it again.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        *,
+        heartbeat: timedelta,
+        second_look: timedelta,
+        max_in_flight: int,
+        away_since: datetime | None,
+        registry_away: Callable[[GenieError], None],
+        registry_back: Callable[[], None],
+    ) -> None:
+        self._world = world
+        self._heartbeat = heartbeat
+        self._second_look = second_look
+        self._away_since = away_since
+        self._registry_away = registry_away
+        self._registry_back = registry_back
+        self._wanted = Condition()
+        self._everything = False
+        self._some: set[UUID] = set()
+        self._stopping = False
+        self._judged: set[UUID] = set()
+        self._errands = ThreadPoolExecutor(max_in_flight, thread_name_prefix="errand")
+        self._scheduler = BackgroundScheduler(
+            timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
+        )
+        self._thread = Thread(target=self._run, name="pacemaker", daemon=True)
+        self.passes = 0
+        self.last_pass: datetime | None = None
+        self.last_ms = 0.0
+
+    def start(self) -> None:
+        """Begin with a sweep over everything, then beat."""
+        self._thread.start()
+        self._scheduler.add_job(self.look, IntervalTrigger(seconds=self._heartbeat.total_seconds()), id="heartbeat")
+        self._scheduler.add_job(self._sweep, IntervalTrigger(seconds=SWEEP.total_seconds()), id="sweep")
+        self._scheduler.start()
+        self.look()
+
+    def stop(self) -> None:
+        """End the beat; errands that are under way are finished first."""
+        self._scheduler.shutdown(wait=False)
+        with self._wanted:
+            self._stopping = True
+            self._wanted.notify_all()
+        self._thread.join(timeout=10)
+        self._errands.shutdown(wait=True, cancel_futures=True)
+
+    def look(self) -> None:
+        """Ask for a pass over everything."""
+        with self._wanted:
+            self._everything = True
+            self._wanted.notify_all()
+
+    def look_at(self, agent: UUID) -> None:
+        """Ask for a pass over one agent, now: something was pushed about it."""
+        with self._wanted:
+            self._some.add(agent)
+            self._wanted.notify_all()
+
+    def _run(self) -> None:
+        while True:
+            with self._wanted:
+                self._wanted.wait_for(lambda: self._stopping or self._everything or self._some)
+                if self._stopping:
+                    return
+                only = None if self._everything else frozenset(self._some)
+                self._everything, self._some = False, set()
+            self._pass(only)
+
+    def _pass(self, only: frozenset[UUID] | None) -> None:
+        began = perf_counter()
+        try:
+            done = reconcile(self._world, only=only, away_since=self._away_since)
+            self._follow_up(done)
+            self._registry_back()
+        except RegistryAway as error:
+            self._registry_away(error)
+        except Exception:
+            log.exception("pass_failed")
+        if only is None:
+            self.passes += 1
+            self.last_pass = self._world.clock.now()
+            self.last_ms = (perf_counter() - began) * 1000
+
+    def _follow_up(self, done: Pass) -> None:
+        for name, error in done.errors.items():
+            log.warning("agent_not_settled", agent=name, error=error.message)
+        for run in done.live:
+            self._world.watch(run)
+        for errand in done.errands:
+            self._send(errand)
+        if done.look_again:
+            self._later(self._second_look, "second-look", self._look_again, list(done.look_again))
+        elif self.passes:
+            self._away_since = None
+        if done.wake_at:
+            self._at(done.wake_at, "deadline", self.look)
+        if done.strangers:
+            close_orphans(self._world, done.strangers, self._judged)
+
+    def _look_again(self, agents: list[UUID]) -> None:
+        with self._wanted:
+            self._some.update(agents)
+            self._wanted.notify_all()
+
+    def _later(self, delay: timedelta, job: str, work: Callable[..., object], *args: object) -> None:
+        self._at(self._world.clock.now() + delay, f"{job}-{self.passes}-{perf_counter()}", work, *args)
+
+    def _at(self, when: datetime, job: str, work: Callable[..., object], *args: object) -> None:
+        if not self._stopping:
+            self._scheduler.add_job(work, DateTrigger(when), args=args, id=job, replace_existing=True)
+
+    def _send(self, errand: Errand) -> None:
+        if self._world.flights.board(errand.agent):
+            log.info("errand", agent=errand.name, step=type(errand.step).__name__.lower(), reason=errand.step.reason)
+            self._errands.submit(self._do, errand)
+
+    def _do(self, errand: Errand) -> None:
+        try:
+            errand.work()
+        except Stale:
+            log.info("errand_overtaken", agent=errand.name)
+        except GenieError as error:
+            log.warning("errand_failed", agent=errand.name, error=error.message)
+        except Exception:
+            log.exception("errand_failed", agent=errand.name)
+        finally:
+            self._world.flights.land(errand.agent)
+
+    def _sweep(self) -> None:
+        """Remove files of sessions that cannot come back, and judge every strange pane anew."""
+        self._judged.clear()
+        try:
+            sessions, runs = self._world.registry.kept_ids()
+            self._world.launches.sweep(sessions=sessions, runs=runs)
+        except GenieError as error:
+            log.warning("sweep_failed", error=error.message)
+        except Exception:
+            log.exception("sweep_failed")

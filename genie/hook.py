@@ -1,0 +1,90 @@
+"""What hooks of tmux and of agents run: hand one event to the daemon, and never be in the way.
+
+    python -I -S hook.py SOCKET SPOOL_DIR EVENT [KEY=VALUE …] [-- COMMAND …]
+
+Standard library only, and nothing of genie. The event is sent as {"event", "at", "data"} by POST /v1/hooks
+over the daemon's socket. With nobody there it is kept in the spool directory, and COMMAND, which starts the
+daemon, is run detached. It always exits with 0: an agent waits for its hooks.
+"""
+
+import json
+import os
+import socket
+import sys
+import time
+
+PATIENCE = 1.0
+"""Seconds for the whole conversation with the daemon."""
+OF_A_RUN = (b"GENIE_RUN_ID", b"GENIE_SESSION_ID", b"GENIE_AGENT_NAME", b"GENIE_AGENT_TOKEN", b"GENIE_TEAM")
+OF_A_PANE = (b"TMUX", b"TMUX_PANE", b"CLAUDE_CODE_SESSION_ID", b"CLAUDECODE")
+"""Variables that a daemon must not have: it belongs to no run, and must outlive the one that woke it."""
+
+
+def send(path: str, body: bytes) -> None:
+    """Raises OSError when nobody took the event."""
+    head = (
+        "POST /v1/hooks HTTP/1.1\r\nHost: genie\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+    )
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as peer:
+        peer.settimeout(PATIENCE)
+        peer.connect(path)
+        peer.sendall(head.encode() + body)
+        status = peer.recv(64).split(b" ")
+    if len(status) < 2 or not status[1].startswith(b"2"):
+        raise OSError("not taken")
+
+
+def spool(directory: str, body: bytes) -> None:
+    """Keep the event for the next daemon, under a name that sorts by time."""
+    os.makedirs(directory, mode=0o700, exist_ok=True)  # noqa: PTH103
+    name = f"{time.time_ns():020d}-{os.getpid()}.json"
+    hidden = f"{directory}/.{name}"
+    with os.fdopen(os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(body)
+    os.rename(hidden, f"{directory}/{name}")  # noqa: PTH104
+
+
+def start(command: list[str]) -> None:
+    """Run the command detached from this process, its session and its files."""
+    if os.fork():
+        return
+    os.setsid()
+    if os.fork():
+        os._exit(0)
+    try:
+        nothing = os.open(os.devnull, os.O_RDWR)
+        for descriptor in (0, 1, 2):
+            os.dup2(nothing, descriptor)
+        os.chdir("/")
+        env = {name: value for name, value in os.environb.items() if name not in OF_A_RUN + OF_A_PANE}
+        os.execvpe(command[0], command, env)  # noqa: S606
+    finally:
+        os._exit(127)
+
+
+def deliver(path: str, directory: str, event: str, words: list[str]) -> None:
+    command: list[str] = []
+    if "--" in words:
+        place = words.index("--")
+        words, command = words[:place], words[place + 1 :]
+    data = dict(word.partition("=")[::2] for word in words)
+    body = json.dumps({"event": event, "at": time.time(), "data": data}).encode()
+    try:
+        send(path, body)
+    except OSError as error:
+        spool(directory, body)
+        if command and isinstance(error, FileNotFoundError | ConnectionRefusedError):
+            start(command)
+
+
+def main(arguments: list[str]) -> None:
+    try:
+        path, directory, event, *words = arguments
+        deliver(path, directory, event, words)
+    except Exception as error:  # noqa: BLE001 - whatever it is, an agent must not fail for it
+        sys.stderr.write(f"genie hook: {error}\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,194 @@
+"""The hook program: delivers, else keeps the event and wakes the daemon, and never fails."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from genie.adapters.processes import SystemProcesses
+from tests.fixtures.tmux import until
+
+HOOK = Path(__file__).parents[2] / "genie" / "hook.py"
+WOKEN = 'env -0 > "$1.new"; echo "$PPID $$ $(ps -o sid= -p $$) $PWD" >> "$1.who"; mv "$1.new" "$1"'
+
+
+@dataclass
+class Box:
+    """Where a hook is run: a socket's path, a spool directory."""
+
+    directory: Path
+    requests: list[bytes] = field(default_factory=list)
+
+    @property
+    def address(self) -> Path:
+        return self.directory / "sock"
+
+    @property
+    def spool(self) -> Path:
+        return self.directory / "spool"
+
+    @property
+    def woken(self) -> Path:
+        return self.directory / "woken"
+
+    def run(self, *words: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+        argv = [sys.executable, "-I", "-S", str(HOOK), str(self.address), str(self.spool), *words]
+        return subprocess.run(
+            argv, env=env or dict(os.environ), capture_output=True, text=True, timeout=30, check=False
+        )
+
+    def wake(self) -> list[str]:
+        return ["--", "sh", "-c", WOKEN, "x", str(self.woken)]
+
+    def spooled(self) -> list[dict[str, object]]:
+        return [json.loads(path.read_text()) for path in sorted(self.spool.iterdir())] if self.spool.exists() else []
+
+    @contextmanager
+    def daemon(self, answer: bytes | None) -> Iterator[None]:
+        """Somebody who listens and gives that answer to the next request; None: never one."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as ear:
+            ear.bind(str(self.address))
+            ear.listen()
+            thread = threading.Thread(target=self._serve, args=(ear, answer))
+            thread.start()
+            yield
+            thread.join(20)
+
+    def _serve(self, ear: socket.socket, answer: bytes | None) -> None:
+        peer, _ = ear.accept()
+        with peer:
+            request = b""
+            while not _whole(request):
+                request += peer.recv(65536)
+            self.requests.append(request)
+            if answer is None:
+                peer.recv(1)  # until the hook gives up
+            else:
+                peer.sendall(answer)
+
+
+def _whole(request: bytes) -> bool:
+    head, split, body = request.partition(b"\r\n\r\n")
+    return bool(split) and len(body) >= int(head.lower().split(b"content-length:")[1].split()[0])
+
+
+@pytest.fixture
+def box(tmux_directory: Path) -> Box:
+    return Box(tmux_directory)
+
+
+def test_an_event_is_handed_over(box: Box) -> None:
+    with box.daemon(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"):
+        before = time.time()
+        done = box.run("pane-died", "run=1f0c", "note=a=b c", "odd='\"\n$(x) é", "bare", *box.wake())
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    head, _, body = box.requests[0].partition(b"\r\n\r\n")
+    assert head.startswith(b"POST /v1/hooks HTTP/1.1\r\nHost: ")
+    event = json.loads(body)
+    assert event.pop("at") == pytest.approx(before, abs=5)
+    data = {"run": "1f0c", "note": "a=b c", "odd": "'\"\n$(x) é", "bare": ""}
+    assert event == {"event": "pane-died", "data": data}
+    assert box.spooled() == []
+    assert not box.woken.exists()
+
+
+def test_with_nobody_there_it_is_kept_and_the_daemon_woken(box: Box) -> None:
+    assert box.run("pane-died", "run=1f0c", *box.wake()).returncode == 0
+    [event] = box.spooled()
+    assert (event["event"], event["data"]) == ("pane-died", {"run": "1f0c"})
+    [path] = box.spool.iterdir()
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert box.spool.stat().st_mode & 0o777 == 0o700
+    until(box.woken.exists, what="the daemon")
+
+
+def test_a_socket_that_nobody_listens_on_is_nobody(box: Box) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as ear:
+        ear.bind(str(box.address))
+    assert box.run("pane-died", *box.wake()).returncode == 0
+    assert len(box.spooled()) == 1
+    until(box.woken.exists, what="the daemon")
+
+
+def test_what_is_woken_stands_alone(box: Box) -> None:
+    env = {**os.environ, "GENIE_RUN_ID": "x", "GENIE_TEAM": "y", "TMUX": "z", "TMUX_PANE": "%1", "GENIE_HOME": "/h"}
+    box.run("pane-died", *box.wake(), env=env)
+    until(box.woken.exists, what="the daemon")
+    got = dict(entry.partition("=")[::2] for entry in box.woken.read_text().split("\0") if entry)
+    assert got["GENIE_HOME"] == "/h"
+    assert not got.keys() & {"GENIE_RUN_ID", "GENIE_TEAM", "TMUX", "TMUX_PANE"}
+    _, own, session, directory = Path(f"{box.woken}.who").read_text().split()
+    assert int(session) != os.getsid(0)
+    assert int(own) not in (0, os.getpid())
+    assert directory == "/"
+
+
+def test_events_are_kept_in_their_order(box: Box) -> None:
+    for number in range(5):
+        box.run("pane-died", f"number={number}")
+    data = [event["data"] for event in box.spooled()]
+    assert data == [{"number": str(number)} for number in range(5)]
+
+
+@pytest.mark.parametrize(
+    "answer", [b"HTTP/1.1 500 Internal Server Error\r\n\r\n", b"HTTP/1.1 404 Not Found\r\n\r\n", b"", b"x"]
+)
+def test_a_daemon_that_does_not_take_it_is_not_woken_again(box: Box, answer: bytes) -> None:
+    with box.daemon(answer):
+        assert box.run("pane-died", *box.wake()).returncode == 0
+    assert len(box.spooled()) == 1
+    assert not box.woken.exists()
+
+
+def test_a_daemon_that_hangs_keeps_an_agent_for_a_second(box: Box) -> None:
+    with box.daemon(None):
+        started = time.monotonic()
+        assert box.run("pane-died", *box.wake()).returncode == 0
+        assert 0.9 < time.monotonic() - started < 10
+    assert len(box.spooled()) == 1
+    assert not box.woken.exists()
+
+
+def test_a_command_that_is_missing_harms_nothing(box: Box) -> None:
+    done = box.run("pane-died", "--", "/nonexistent/genie")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(box.spooled()) == 1
+
+
+def test_a_spool_that_cannot_be_written_is_told_and_harms_nothing(box: Box) -> None:
+    box.spool.write_text("in the way")
+    done = box.run("pane-died")
+    assert done.returncode == 0
+    assert done.stderr.startswith("genie hook: ")
+
+
+def test_too_few_words_harm_nothing(box: Box) -> None:
+    assert box.run().returncode == 0
+
+
+def test_the_hook_does_not_wait_for_what_it_wakes(box: Box) -> None:
+    pidfile = box.directory / "pid"
+    script = 'echo $$ > "$1.new"; mv "$1.new" "$1"; exec sleep 100'
+    started = time.monotonic()
+    box.run("pane-died", "--", "sh", "-c", script, "x", str(pidfile))
+    assert time.monotonic() - started < 20
+    until(pidfile.exists, what="the daemon")
+    processes = SystemProcesses()
+    pid = int(pidfile.read_text())
+    try:
+        assert processes.started(pid) is not None
+        assert os.getppid() != pid
+    finally:
+        os.kill(pid, 9)
+        until(lambda: processes.started(pid) is None, what="its end")

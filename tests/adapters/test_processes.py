@@ -1,0 +1,459 @@
+"""Processes that are really started, really escape and are really ended."""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import timedelta
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+
+from genie.adapters.processes import SystemProcesses, Watcher
+from genie.domain.errors import Survivors
+from genie.domain.session import PaneIdentity
+from tests.fixtures.tmux import Stage, until
+
+SOON = timedelta(milliseconds=300)
+AT_ONCE = timedelta(0)
+LONG = timedelta(seconds=20)
+
+ESCAPES = {
+    "child": "sleep 300 &",
+    "nohup": "nohup sleep 300 >/dev/null 2>&1 &",
+    "setsid": "setsid sleep 300 &",
+    "double fork": "(setsid sh -c 'sleep 300 & exec sleep 300' &) ",
+    "ignores HUP": "sh -c 'trap \"\" HUP; while :; do sleep 300; done' &",
+    "ignores TERM": "sh -c 'trap \"\" TERM; while :; do sleep 300; done' &",
+    "stopped": "sh -c 'kill -STOP $$; sleep 300' &",
+    "stopped and ignores TERM": "sh -c 'trap \"\" TERM; kill -STOP $$; sleep 300' &",
+    "clean environment": "env -i /bin/sh -c 'sleep 300; :' &",
+    "clean environment, own session": "setsid env -i /bin/sh -c 'sleep 300; :' &",
+}
+
+Start = Callable[..., "subprocess.Popen[bytes]"]
+
+
+@pytest.fixture
+def processes() -> SystemProcesses:
+    return SystemProcesses()
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Starts a program in a session of its own; ended and reaped after the test."""
+    with ExitStack() as stack:
+
+        def begin(*argv: str, env: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
+            full = {**os.environ, **(env or {})}
+            process = subprocess.Popen(
+                argv, env=full, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, start_new_session=True
+            )
+            stack.enter_context(process)
+            stack.callback(process.kill)
+            return process
+
+        yield begin
+
+
+def state(pid: int) -> str:
+    """The state's letter; empty for no process."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0]
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
+def carriers(run: UUID) -> set[int]:
+    """Every living process that carries the run id, found without the code under test."""
+    found = set()
+    for entry in Path("/proc").iterdir():
+        try:
+            if entry.name.isdigit() and f"GENIE_RUN_ID={run}".encode() in (entry / "environ").read_bytes().split(b"\0"):
+                found.add(int(entry.name))
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+    return found
+
+
+def started_of(processes: SystemProcesses, pid: int) -> str:
+    started = processes.started(pid)
+    assert started is not None
+    return started
+
+
+# ---- one process ----
+
+
+def test_a_start_time_names_one_process(processes: SystemProcesses, start: Start) -> None:
+    process = start("sleep", "100")
+    started = started_of(processes, process.pid)
+    assert started == started_of(processes, process.pid)
+    assert processes.alive(process.pid, started)
+    assert not processes.alive(process.pid, started + "1")
+    assert not processes.alive(os.getpid(), started)
+
+
+def test_a_start_time_is_unique_over_reboots(processes: SystemProcesses) -> None:
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text()[:8]
+    ticks = Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19]
+    assert processes.started(os.getpid()) == f"{boot}-{ticks}"
+
+
+def test_a_zombie_does_not_live(processes: SystemProcesses, start: Start) -> None:
+    process = start("sleep", "100")
+    started = started_of(processes, process.pid)
+    os.kill(process.pid, signal.SIGKILL)
+    until(lambda: state(process.pid) == "Z", what="the zombie")
+    assert processes.started(process.pid) is None
+    assert not processes.alive(process.pid, started)
+    assert processes.gone(process.pid, started, within=AT_ONCE)
+
+
+@pytest.mark.parametrize("pid", [0, -1, 2**22 + 5])
+def test_no_process_at_all(processes: SystemProcesses, pid: int) -> None:
+    assert processes.started(pid) is None
+    assert not processes.alive(pid, "x")
+    assert not processes.waits_for_launch(pid, uuid4())
+    processes.terminate(pid, "x")
+
+
+def test_a_name_with_brackets_and_blanks(processes: SystemProcesses, start: Start, tmp_path: Path) -> None:
+    program = tmp_path / "a) Z (b"
+    program.symlink_to("/bin/sleep")
+    process = start(str(program), "100")
+    assert processes.alive(process.pid, started_of(processes, process.pid))
+
+
+def test_waiting_for_an_end(processes: SystemProcesses, start: Start) -> None:
+    process = start("sleep", "100")
+    started = started_of(processes, process.pid)
+    assert not processes.gone(process.pid, started, within=timedelta(milliseconds=50))
+    threading.Timer(0.1, process.kill).start()
+    begun = time.monotonic()
+    assert processes.gone(process.pid, started, within=LONG)
+    assert time.monotonic() - begun < 10
+    assert processes.gone(process.pid, "another", within=AT_ONCE)
+
+
+def test_a_term_goes_to_that_process_only(processes: SystemProcesses, start: Start) -> None:
+    process = start("sleep", "100")
+    started = started_of(processes, process.pid)
+    processes.terminate(process.pid, "another")
+    assert not processes.gone(process.pid, started, within=timedelta(milliseconds=50))
+    processes.terminate(process.pid, started)
+    assert process.wait(10) == -signal.SIGTERM
+
+
+def test_ancestors(processes: SystemProcesses, start: Start) -> None:
+    process = start("sleep", "100")
+    line = processes.ancestors(process.pid)
+    assert line[:2] == [os.getpid(), os.getppid()]
+    assert line[-1] == 1
+    assert processes.ancestors(2**22 + 5) == []
+
+
+def test_a_runner_waits_and_a_provider_does_not(processes: SystemProcesses, stage: Stage) -> None:
+    pane, _ = stage.create()
+    until(lambda: processes.waits_for_launch(pane.pid, pane.run), what="the runner")
+    assert not processes.waits_for_launch(pane.pid, uuid4())
+    stage.release(pane.run, "sleep", "100")
+    until(lambda: not processes.waits_for_launch(pane.pid, pane.run), what="the provider")
+
+
+# ---- a tree ----
+
+
+def spawn_tree(stage: Stage, *escapes: str) -> tuple[PaneIdentity, set[int]]:
+    """A pane whose shell has started all of these; what carries its run id."""
+    mark = f"ready {len(escapes)}"
+    script = "".join(f"{ESCAPES[name]}\n" for name in escapes) + f"echo {mark}; while :; do sleep 300; done"
+    pane = stage.spawn("sh", "-c", script)
+    until(lambda: mark in stage.terminal.capture(pane, lines=None), what="the tree")
+    return pane, carriers(pane.run)
+
+
+def end_tree(stage: Stage, pane: PaneIdentity, grace: timedelta = SOON) -> None:
+    stage.processes.end_tree(run=pane.run, pid=pane.pid, started=pane.started, grace=grace)
+
+
+def test_no_escape_artist_outlives_the_end(stage: Stage) -> None:
+    pane, found = spawn_tree(stage, *ESCAPES)
+    assert len(found) >= 9
+    mates = session_mates(pane.pid)
+    end_tree(stage, pane)
+    assert carriers(pane.run) == set()
+    assert [pid for pid in found | mates if state(pid) not in ("", "Z")] == []
+
+
+def session_mates(leader: int) -> set[int]:
+    """Processes of that session, with or without the run id in their environment."""
+    listed = subprocess.run(["ps", "-o", "pid=", "-s", str(leader)], capture_output=True, text=True, check=True)
+    return {int(pid) for pid in listed.stdout.split()}
+
+
+@pytest.mark.parametrize("escape", ESCAPES)
+def test_each_of_them_is_gone_at_once_without_grace(stage: Stage, escape: str) -> None:
+    pane, found = spawn_tree(stage, escape)
+    end_tree(stage, pane, AT_ONCE)
+    assert carriers(pane.run) == set()
+    assert [pid for pid in found if state(pid) not in ("", "Z")] == []
+
+
+@pytest.mark.parametrize("escape", ["nohup", "setsid", "double fork", "ignores HUP", "stopped"])
+def test_what_a_dead_root_left_behind_is_found_by_its_run(stage: Stage, escape: str) -> None:
+    pane, _ = spawn_tree(stage, escape)
+    os.kill(pane.pid, signal.SIGKILL)
+    until(lambda: stage.processes.started(pane.pid) is None, what="the end of the root")
+    if escape != "stopped":
+        assert carriers(pane.run)  # closing would not have been enough
+    stage.processes.end_tree(run=pane.run, pid=None, started=None, grace=SOON)
+    assert carriers(pane.run) == set()
+
+
+def test_the_tmux_server_and_the_others_live_on(stage: Stage) -> None:
+    pane, _ = spawn_tree(stage, "setsid")
+    other = stage.spawn("sleep", "100")
+    end_tree(stage, pane, AT_ONCE)
+    assert stage.processes.alive(pane.server.pid, pane.server.started)
+    assert stage.processes.alive(other.pid, other.started)
+
+
+def test_a_recycled_pid_is_not_the_root(stage: Stage) -> None:
+    pane, found = spawn_tree(stage, "setsid")
+    stage.processes.end_tree(run=uuid4(), pid=pane.pid, started="another", grace=AT_ONCE)
+    assert carriers(pane.run) == found
+
+
+def test_politeness_comes_first(processes: SystemProcesses, start: Start, tmp_path: Path) -> None:
+    note = tmp_path / "note"
+    process = start("sh", "-c", f'trap "echo bye > {note}; exit 0" TERM; echo up; while :; do sleep 0.05; done')
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"up\n"
+    begun = time.monotonic()
+    started = started_of(processes, process.pid)
+    processes.end_tree(run=uuid4(), pid=process.pid, started=started, grace=LONG)
+    assert note.read_text() == "bye\n"
+    assert time.monotonic() - begun < 10
+
+
+def test_a_stopped_process_hears_the_term(processes: SystemProcesses, start: Start) -> None:
+    process = start("sleep", "100")
+    started = started_of(processes, process.pid)
+    process.send_signal(signal.SIGSTOP)
+    until(lambda: state(process.pid) == "T", what="its stop")
+    begun = time.monotonic()
+    processes.end_tree(run=uuid4(), pid=process.pid, started=started, grace=LONG)
+    assert process.wait(10) == -signal.SIGTERM
+    assert time.monotonic() - begun < 10
+
+
+def test_what_is_born_while_it_ends_is_ended_too(processes: SystemProcesses, start: Start) -> None:
+    run = uuid4()
+    script = 'trap "setsid sleep 300 & exit" TERM; echo up; while :; do sleep 0.05; done'
+    process = start("sh", "-c", script, env={"GENIE_RUN_ID": str(run)})
+    assert process.stdout is not None
+    process.stdout.readline()
+    started = started_of(processes, process.pid)
+    processes.end_tree(run=run, pid=process.pid, started=started, grace=LONG)
+    assert carriers(run) == set()
+
+
+BOMB = """
+import os, time
+print("up", flush=True)
+while True:
+    if os.fork():
+        time.sleep(0.002)
+        os._exit(0)
+    os.setsid()
+"""
+
+
+def test_what_forks_all_the_time_is_caught(processes: SystemProcesses, start: Start) -> None:
+    run = uuid4()
+    process = start(sys.executable, "-c", BOMB, env={"GENIE_RUN_ID": str(run)})
+    assert process.stdout is not None
+    process.stdout.readline()
+    processes.end_tree(run=run, pid=None, started=None, grace=AT_ONCE)
+    assert carriers(run) == set()
+
+
+def test_nobody_else_is_touched(processes: SystemProcesses, start: Start) -> None:
+    run = uuid4()
+    near = [f"{run}0", str(run)[:-1], f"x{run}"]
+    others = [start("sleep", "100", env={"GENIE_RUN_ID": value}) for value in near]
+    others.append(start("sleep", "100", env={"NOT_GENIE_RUN_ID": str(run)}))
+    others.append(start("sh", "-c", "sleep 100; :", f"GENIE_RUN_ID={run}"))
+    mine = start("sleep", "100", env={"GENIE_RUN_ID": str(run)})
+    processes.end_tree(run=run, pid=None, started=None, grace=AT_ONCE)
+    assert mine.wait(10) == -signal.SIGKILL
+    assert [other.poll() for other in others] == [None] * len(others)
+
+
+def test_this_process_and_those_above_it_are_spared(start: Start) -> None:
+    run = uuid4()
+    script = (
+        "import os; from datetime import timedelta; from uuid import UUID\n"
+        "from genie.adapters.processes import SystemProcesses\n"
+        f"SystemProcesses().end_tree(run=UUID('{run}'), pid=None, started=None, grace=timedelta(0))\n"
+        "print('alive')"
+    )
+    shell = '"$1" -c "$2"; echo "shell too"'
+    process = start("sh", "-c", shell, "x", sys.executable, script, env={"GENIE_RUN_ID": str(run)})
+    output, _ = process.communicate(timeout=60)
+    assert output == b"alive\nshell too\n"
+
+
+def test_what_is_spared_is_spared_with_all_below_it(start: Start) -> None:
+    run = uuid4()
+    kept = start("sh", "-c", "env -u GENIE_RUN_ID sleep 100 & echo $!; wait", env={"GENIE_RUN_ID": str(run)})
+    assert kept.stdout is not None
+    below = int(kept.stdout.readline())
+    SystemProcesses(spared=lambda: {kept.pid}).end_tree(run=run, pid=None, started=None, grace=AT_ONCE)
+    assert kept.poll() is None
+    assert state(below) != ""
+    os.kill(below, signal.SIGKILL)
+
+
+def test_survivors_are_told_by_their_pids(
+    processes: SystemProcesses, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = uuid4()
+    process = start("sleep", "100", env={"GENIE_RUN_ID": str(run)})
+    # Nothing outlives SIGKILL in a test: the kernel is made to deliver nothing.
+    monkeypatch.setattr(signal, "pidfd_send_signal", lambda descriptor, number: None)
+    monkeypatch.setattr("genie.adapters.processes._KILL_WITHIN", 0.2)
+    with pytest.raises(Survivors, match=str(process.pid)) as caught:
+        processes.end_tree(run=run, pid=None, started=None, grace=AT_ONCE)
+    assert caught.value.details["pids"] == [process.pid]
+
+
+def test_an_end_of_nothing_is_quick(processes: SystemProcesses) -> None:
+    begun = time.monotonic()
+    processes.end_tree(run=uuid4(), pid=None, started=None, grace=LONG)
+    assert time.monotonic() - begun < 5
+
+
+def test_a_closed_pane_alone_would_not_have_been_enough(stage: Stage) -> None:
+    pane, found = spawn_tree(stage, "nohup", "setsid", "double fork", "ignores HUP")
+    stage.terminal.close(pane)
+    until(lambda: stage.processes.started(pane.pid) is None, what="the end of the root")
+    assert len(carriers(pane.run)) >= 4
+    end_tree(stage, pane, AT_ONCE)
+    assert carriers(pane.run) == set()
+    assert found
+
+
+# ---- being told ----
+
+
+@pytest.fixture
+def watcher() -> Iterator[Watcher]:
+    made = Watcher()
+    yield made
+    made.close()
+
+
+def test_an_end_is_told_once(watcher: Watcher, processes: SystemProcesses, start: Start) -> None:
+    told: queue.Queue[UUID] = queue.Queue()
+    process, key = start("sleep", "100"), uuid4()
+    watcher.watch(key, process.pid, started_of(processes, process.pid), told.put)
+    with pytest.raises(queue.Empty):
+        told.get(timeout=0.05)
+    process.kill()
+    assert told.get(timeout=10) == key
+    with pytest.raises(queue.Empty):
+        told.get(timeout=0.05)
+
+
+def test_the_end_of_one_that_is_nobodys_child(watcher: Watcher, stage: Stage) -> None:
+    told: queue.Queue[UUID] = queue.Queue()
+    pane = stage.spawn("sleep", "100")
+    watcher.watch(pane.run, pane.pid, pane.started, told.put)
+    os.kill(pane.pid, signal.SIGKILL)
+    assert told.get(timeout=10) == pane.run
+
+
+def test_one_that_ended_before_is_told_at_once(watcher: Watcher, processes: SystemProcesses, start: Start) -> None:
+    told: queue.Queue[UUID] = queue.Queue()
+    zombie, living, keys = start("true"), start("sleep", "100"), [uuid4() for _ in range(3)]
+    until(lambda: state(zombie.pid) == "Z", what="the zombie")
+    watcher.watch(keys[0], zombie.pid, "whatever", told.put)
+    watcher.watch(keys[1], 2**22 + 5, "whatever", told.put)
+    watcher.watch(keys[2], living.pid, "another", told.put)
+    assert {told.get(timeout=10) for _ in range(3)} == set(keys)
+
+
+def test_a_forgotten_one_is_not_told(watcher: Watcher, processes: SystemProcesses, start: Start) -> None:
+    told: queue.Queue[UUID] = queue.Queue()
+    first, second, key, other = start("sleep", "100"), start("sleep", "100"), uuid4(), uuid4()
+    watcher.watch(key, first.pid, started_of(processes, first.pid), told.put)
+    watcher.forget(key)
+    watcher.forget(key)
+    watcher.watch(other, second.pid, started_of(processes, second.pid), told.put)
+    first.kill()
+    second.kill()
+    assert told.get(timeout=10) == other
+    assert told.empty()
+
+
+def test_a_second_watch_takes_the_place_of_the_first(
+    watcher: Watcher, processes: SystemProcesses, start: Start
+) -> None:
+    told: queue.Queue[str] = queue.Queue()
+    first, second, key = start("sleep", "100"), start("sleep", "100"), uuid4()
+    watcher.watch(key, first.pid, started_of(processes, first.pid), lambda _: told.put("first"))
+    watcher.watch(key, second.pid, started_of(processes, second.pid), lambda _: told.put("second"))
+    first.kill()
+    first.wait(10)
+    second.kill()
+    assert told.get(timeout=10) == "second"
+    assert told.empty()
+
+
+def test_a_callback_may_watch_again(watcher: Watcher, processes: SystemProcesses, start: Start) -> None:
+    told: queue.Queue[int] = queue.Queue()
+    first, second = start("sleep", "100"), start("sleep", "100")
+    started = started_of(processes, second.pid)
+
+    def next_one(key: UUID) -> None:
+        told.put(first.pid)
+        watcher.watch(key, second.pid, started, lambda _: told.put(second.pid))
+
+    watcher.watch(uuid4(), first.pid, started_of(processes, first.pid), next_one)
+    first.kill()
+    assert told.get(timeout=10) == first.pid
+    second.kill()
+    assert told.get(timeout=10) == second.pid
+
+
+def test_many_at_once(watcher: Watcher, processes: SystemProcesses, start: Start) -> None:
+    told: queue.Queue[UUID] = queue.Queue()
+    keys = {uuid4(): start("sleep", "100") for _ in range(50)}
+    for key, process in keys.items():
+        watcher.watch(key, process.pid, started_of(processes, process.pid), told.put)
+    for process in keys.values():
+        process.kill()
+    assert {told.get(timeout=10) for _ in keys} == set(keys)
+
+
+def test_a_closed_watcher_leaves_no_descriptor(processes: SystemProcesses, start: Start) -> None:
+    process = start("sleep", "100")
+    before = sorted(os.listdir("/proc/self/fd"))
+    made = Watcher()
+    for _ in range(5):
+        made.watch(uuid4(), process.pid, started_of(processes, process.pid), lambda _: None)
+    made.close()
+    made.close()
+    made.watch(uuid4(), process.pid, started_of(processes, process.pid), lambda _: None)
+    made.forget(uuid4())
+    assert sorted(os.listdir("/proc/self/fd")) == before
