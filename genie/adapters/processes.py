@@ -26,8 +26,6 @@ import psutil
 
 from genie.domain.errors import Survivors
 
-_KILL_WITHIN = 5.0
-"""Seconds that a tree has to vanish in once it is being killed."""
 _KILL_ROUND = 0.5
 """Seconds to wait after one round of SIGKILL before looking again."""
 
@@ -150,7 +148,7 @@ def _shut(descriptor: int | None) -> None:
 
 def _open_exact(pid: int, started: str) -> int | None:
     """The caller closes it. It is opened first and compared then: what is held cannot be given away again."""
-    descriptor = _end_of(pid)
+    descriptor = _end_of(pid) if pid > 0 else None
     if descriptor is None:
         return None
     now = _look(pid)
@@ -191,10 +189,11 @@ def _readable(descriptor: int, within: float = 0.0) -> bool:
 
 class SystemProcesses:
     """Implements `genie.ports.Processes`. `spared` gives pids that no end of a tree ever touches, nor anything
-    below them: tmux servers, the database."""
+    below them: tmux servers, the database. `kill_within` is in seconds: what outlives SIGKILL longer is a survivor."""
 
-    def __init__(self, spared: Callable[[], Collection[int]] = frozenset) -> None:
+    def __init__(self, spared: Callable[[], Collection[int]] = frozenset, *, kill_within: float = 5.0) -> None:
         self._spared = spared
+        self._kill_within = kill_within
 
     def started(self, pid: int) -> str | None:
         process = _look(pid) if pid > 0 else None
@@ -206,7 +205,7 @@ class SystemProcesses:
     def waits_for_launch(self, pid: int, run: UUID) -> bool:
         try:
             words = psutil.Process(pid).cmdline()
-        except psutil.Error:
+        except (psutil.Error, ValueError):
             return False
         return str(run) in words and any(word.endswith("/runner.py") for word in words)
 
@@ -242,7 +241,7 @@ class SystemProcesses:
                     self._ask(process, told)
                 _wait(members, polite_until - now)
                 continue
-            if now > polite_until + _KILL_WITHIN:
+            if now > polite_until + self._kill_within:
                 raise _survived(run, members)
             for process in members:
                 _send(process.pid, process.started, signal.SIGKILL)

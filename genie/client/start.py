@@ -180,4 +180,4 @@ def _last_line(path: Path, since: int) -> str:
         file.seek(since)
         lines = [line.strip() for line in file.read().decode("utf-8", "replace").splitlines()]
     last = next((line for line in reversed(lines) if line), "")
-    return last.removeprefix("genie: ")
+    return last.removeprefix("genie daemon: ").removeprefix("genie: ")

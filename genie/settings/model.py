@@ -218,6 +218,6 @@ SECTIONS: dict[str, type[BaseModel]] = {
     for name, field in Settings.model_fields.items()
     if isinstance(field.annotation, type) and issubclass(field.annotation, _Section)
 }
-TOP = frozenset(Settings.model_fields) - SECTIONS.keys()
-KEYS = (*sorted(TOP), *(f"{section}.{key}" for section, model in SECTIONS.items() for key in model.model_fields))
+TOP = tuple(name for name in Settings.model_fields if name not in SECTIONS)
+KEYS = (*TOP, *(f"{section}.{key}" for section, model in SECTIONS.items() for key in model.model_fields))
 """Every key, as `max_running` or `resume.cooldown`."""

@@ -10,11 +10,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
 
+import psutil
 import pytest
 
 from genie.adapters.processes import SystemProcesses, Watcher
@@ -58,10 +60,15 @@ def start() -> Iterator[Start]:
                 argv, env=full, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, start_new_session=True
             )
             stack.enter_context(process)
-            stack.callback(process.kill)
+            stack.callback(end_group, process)
             return process
 
         yield begin
+
+
+def end_group(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def state(pid: int) -> str:
@@ -79,7 +86,7 @@ def carriers(run: UUID) -> set[int]:
         try:
             if entry.name.isdigit() and f"GENIE_RUN_ID={run}".encode() in (entry / "environ").read_bytes().split(b"\0"):
                 found.add(int(entry.name))
-        except (FileNotFoundError, ProcessLookupError):
+        except (FileNotFoundError, ProcessLookupError, PermissionError):
             continue
     return found
 
@@ -172,65 +179,85 @@ def test_a_runner_waits_and_a_provider_does_not(processes: SystemProcesses, stag
 # ---- a tree ----
 
 
-def spawn_tree(stage: Stage, *escapes: str) -> tuple[PaneIdentity, set[int]]:
-    """A pane whose shell has started all of these; what carries its run id."""
-    mark = f"ready {len(escapes)}"
-    script = "".join(f"{ESCAPES[name]}\n" for name in escapes) + f"echo {mark}; while :; do sleep 300; done"
-    pane = stage.spawn("sh", "-c", script)
-    until(lambda: mark in stage.terminal.capture(pane, lines=None), what="the tree")
-    return pane, carriers(pane.run)
+@dataclass(frozen=True)
+class Tree:
+    """A pane and all that it has started, found without the code under test."""
+
+    pane: PaneIdentity
+    pids: frozenset[int]
+
+    @property
+    def left(self) -> set[int]:
+        """Those that still live, and all that carry its run id."""
+        return {pid for pid in self.pids if state(pid) not in ("", "Z")} | carriers(self.pane.run)
+
+
+Grow = Callable[..., Tree]
+
+
+@pytest.fixture
+def grow(stage: Stage) -> Iterator[Grow]:
+    """Starts a pane whose shell has started all of these escapes; nothing of it outlives the test."""
+    trees: list[Tree] = []
+
+    def begin(*escapes: str) -> Tree:
+        mark = f"ready {len(escapes)}"
+        script = "".join(f"{ESCAPES[name]}\n" for name in escapes) + f"echo {mark}; while :; do sleep 300; done"
+        pane = stage.spawn("sh", "-c", script)
+        until(lambda: mark in stage.terminal.capture(pane, lines=None), what="the tree")
+        below = {child.pid for child in psutil.Process(pane.pid).children(recursive=True)}
+        trees.append(Tree(pane, frozenset(below | carriers(pane.run))))
+        return trees[-1]
+
+    yield begin
+    for tree in trees:
+        for pid in tree.left:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
 
 def end_tree(stage: Stage, pane: PaneIdentity, grace: timedelta = SOON) -> None:
     stage.processes.end_tree(run=pane.run, pid=pane.pid, started=pane.started, grace=grace)
 
 
-def test_no_escape_artist_outlives_the_end(stage: Stage) -> None:
-    pane, found = spawn_tree(stage, *ESCAPES)
-    assert len(found) >= 9
-    mates = session_mates(pane.pid)
-    end_tree(stage, pane)
-    assert carriers(pane.run) == set()
-    assert [pid for pid in found | mates if state(pid) not in ("", "Z")] == []
-
-
-def session_mates(leader: int) -> set[int]:
-    """Processes of that session, with or without the run id in their environment."""
-    listed = subprocess.run(["ps", "-o", "pid=", "-s", str(leader)], capture_output=True, text=True, check=True)
-    return {int(pid) for pid in listed.stdout.split()}
+def test_no_escape_artist_outlives_the_end(stage: Stage, grow: Grow) -> None:
+    tree = grow(*ESCAPES)
+    assert len(tree.left) > len(ESCAPES)
+    end_tree(stage, tree.pane)
+    assert tree.left == set()
 
 
 @pytest.mark.parametrize("escape", ESCAPES)
-def test_each_of_them_is_gone_at_once_without_grace(stage: Stage, escape: str) -> None:
-    pane, found = spawn_tree(stage, escape)
-    end_tree(stage, pane, AT_ONCE)
-    assert carriers(pane.run) == set()
-    assert [pid for pid in found if state(pid) not in ("", "Z")] == []
+def test_each_of_them_is_gone_at_once_without_grace(stage: Stage, grow: Grow, escape: str) -> None:
+    tree = grow(escape)
+    end_tree(stage, tree.pane, AT_ONCE)
+    assert tree.left == set()
 
 
 @pytest.mark.parametrize("escape", ["nohup", "setsid", "double fork", "ignores HUP", "stopped"])
-def test_what_a_dead_root_left_behind_is_found_by_its_run(stage: Stage, escape: str) -> None:
-    pane, _ = spawn_tree(stage, escape)
+def test_what_a_dead_root_left_behind_is_found_by_its_run(stage: Stage, grow: Grow, escape: str) -> None:
+    tree = grow(escape)
+    pane = tree.pane
     os.kill(pane.pid, signal.SIGKILL)
     until(lambda: stage.processes.started(pane.pid) is None, what="the end of the root")
     if escape != "stopped":
-        assert carriers(pane.run)  # closing would not have been enough
+        assert tree.left  # its end alone would not have been enough
     stage.processes.end_tree(run=pane.run, pid=None, started=None, grace=SOON)
-    assert carriers(pane.run) == set()
+    assert tree.left == set()
 
 
-def test_the_tmux_server_and_the_others_live_on(stage: Stage) -> None:
-    pane, _ = spawn_tree(stage, "setsid")
+def test_the_tmux_server_and_the_others_live_on(stage: Stage, grow: Grow) -> None:
+    pane = grow("setsid").pane
     other = stage.spawn("sleep", "100")
     end_tree(stage, pane, AT_ONCE)
     assert stage.processes.alive(pane.server.pid, pane.server.started)
     assert stage.processes.alive(other.pid, other.started)
 
 
-def test_a_recycled_pid_is_not_the_root(stage: Stage) -> None:
-    pane, found = spawn_tree(stage, "setsid")
-    stage.processes.end_tree(run=uuid4(), pid=pane.pid, started="another", grace=AT_ONCE)
-    assert carriers(pane.run) == found
+def test_a_recycled_pid_is_not_the_root(stage: Stage, grow: Grow) -> None:
+    tree = grow("setsid")
+    stage.processes.end_tree(run=uuid4(), pid=tree.pane.pid, started="another", grace=AT_ONCE)
+    assert tree.left == tree.pids | {tree.pane.pid}
 
 
 def test_politeness_comes_first(processes: SystemProcesses, start: Start, tmp_path: Path) -> None:
@@ -324,14 +351,12 @@ def test_what_is_spared_is_spared_with_all_below_it(start: Start) -> None:
     os.kill(below, signal.SIGKILL)
 
 
-def test_survivors_are_told_by_their_pids(
-    processes: SystemProcesses, start: Start, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_survivors_are_told_by_their_pids(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     run = uuid4()
     process = start("sleep", "100", env={"GENIE_RUN_ID": str(run)})
     # Nothing outlives SIGKILL in a test: the kernel is made to deliver nothing.
     monkeypatch.setattr(signal, "pidfd_send_signal", lambda descriptor, number: None)
-    monkeypatch.setattr("genie.adapters.processes._KILL_WITHIN", 0.2)
+    processes = SystemProcesses(kill_within=0.2)
     with pytest.raises(Survivors, match=str(process.pid)) as caught:
         processes.end_tree(run=run, pid=None, started=None, grace=AT_ONCE)
     assert caught.value.details["pids"] == [process.pid]
@@ -343,14 +368,13 @@ def test_an_end_of_nothing_is_quick(processes: SystemProcesses) -> None:
     assert time.monotonic() - begun < 5
 
 
-def test_a_closed_pane_alone_would_not_have_been_enough(stage: Stage) -> None:
-    pane, found = spawn_tree(stage, "nohup", "setsid", "double fork", "ignores HUP")
-    stage.terminal.close(pane)
-    until(lambda: stage.processes.started(pane.pid) is None, what="the end of the root")
-    assert len(carriers(pane.run)) >= 4
-    end_tree(stage, pane, AT_ONCE)
-    assert carriers(pane.run) == set()
-    assert found
+def test_a_closed_pane_alone_would_not_have_been_enough(stage: Stage, grow: Grow) -> None:
+    tree = grow("nohup", "setsid", "double fork", "ignores HUP")
+    stage.terminal.close(tree.pane)
+    until(lambda: stage.processes.started(tree.pane.pid) is None, what="the end of the root")
+    assert len(tree.left) >= 4
+    end_tree(stage, tree.pane, AT_ONCE)
+    assert tree.left == set()
 
 
 # ---- being told ----
@@ -448,7 +472,7 @@ def test_many_at_once(watcher: Watcher, processes: SystemProcesses, start: Start
 
 def test_a_closed_watcher_leaves_no_descriptor(processes: SystemProcesses, start: Start) -> None:
     process = start("sleep", "100")
-    before = sorted(os.listdir("/proc/self/fd"))
+    before = sorted(Path("/proc/self/fd").iterdir())
     made = Watcher()
     for _ in range(5):
         made.watch(uuid4(), process.pid, started_of(processes, process.pid), lambda _: None)
@@ -456,4 +480,4 @@ def test_a_closed_watcher_leaves_no_descriptor(processes: SystemProcesses, start
     made.close()
     made.watch(uuid4(), process.pid, started_of(processes, process.pid), lambda _: None)
     made.forget(uuid4())
-    assert sorted(os.listdir("/proc/self/fd")) == before
+    assert sorted(Path("/proc/self/fd").iterdir()) == before

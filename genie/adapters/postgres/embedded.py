@@ -227,6 +227,7 @@ class Embedded:
         options = ["--auth-local=trust", "--auth-host=scram-sha-256", f"--username={ROLE}", "--encoding=UTF8"]
         options += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C", "--wal-segsize=4"]
         options += ["--no-instructions", f"--pgdata={fresh}"]
+        options += ["--no-sync"] if self._settings.get("fsync") == "off" else []
         run([str(folder / "initdb"), *options], user, within=START_TIMEOUT)
         single = [str(folder / "postgres"), "--single", "-D", str(fresh), "postgres"]
         run(single, user, text=f"create database {DATABASE}\n", within=START_TIMEOUT)

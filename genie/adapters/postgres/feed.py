@@ -48,7 +48,7 @@ _HOLDER = (
     " and a.datname = current_database() and (l.classid::bigint << 32 | l.objid::bigint) = key"
 )
 
-Wake = Callable[[], None]
+Wake = Callable[[], object]
 """Called in the feed's thread when a subscription has something new, or was closed. Must not block."""
 
 

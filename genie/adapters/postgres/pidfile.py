@@ -39,7 +39,7 @@ def serves(pid: int, cluster: Path) -> bool:
     """
     try:
         argv = psutil.Process(pid).cmdline()
-    except psutil.Error:
+    except (psutil.Error, ValueError, OverflowError):
         return False
     return bool(argv) and Path(argv[0]).name == "postgres" and str(cluster) in argv
 

@@ -49,8 +49,15 @@ def _key(table: str, *columns: str) -> PrimaryKeyConstraint:
 
 def _to(table: str, column: str, target: str) -> ForeignKeyConstraint:
     """Deferred: an agent, its session and its run point at each other."""
-    name = f"{table}_{column}_fkey"
-    return ForeignKeyConstraint([column], [target], name=name, deferrable=True, initially="DEFERRED")
+    circular = table == "agents" and column in ("session_id", "run_id")
+    return ForeignKeyConstraint(
+        [column],
+        [target],
+        name=f"{table}_{column}_fkey",
+        deferrable=True,
+        initially="DEFERRED",
+        use_alter=circular,
+    )
 
 
 def _need(name: str, kind: type[Text | Boolean | Integer | SmallInteger | BigInteger | Interval]) -> Column[object]:

@@ -124,9 +124,14 @@ class Tmux:
         with self._locks[pane.server.socket]:
             window = self._window_of(pane)
             own = next((row for row in window if row.seen.pane == pane.pane), None)
-            if own is not None:
-                arrange = reflow(own) if len(window) > 1 else []
+            if own is None:
+                return
+            arrange = reflow(own) if len(window) > 1 else []
+            try:
                 self._act(pane, ("kill-pane", "-t", pane.pane), *arrange)
+            except Foreign:
+                if self._window_of(pane):  # else it went away by itself between the look and the act
+                    raise
 
     def close_session(self, socket: str, session: str) -> None:
         with self._locks[socket]:
