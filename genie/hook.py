@@ -7,11 +7,17 @@ over the daemon's socket. With nobody there it is kept in the spool directory, a
 daemon, is run detached. It always exits with 0: an agent waits for its hooks.
 """
 
-import json
 import os
-import socket
 import sys
 import time
+
+try:
+    # What json and socket are made of: these two alone cost 1 ms, those with what they import 9 ms.
+    from _json import encode_basestring_ascii as quoted
+    from _socket import AF_UNIX, SOCK_STREAM, socket
+except ImportError:  # another Python than CPython
+    from json import dumps as quoted
+    from socket import AF_UNIX, SOCK_STREAM, socket  # type: ignore[assignment]
 
 PATIENCE = 1.0
 """Seconds for the whole conversation with the daemon."""
@@ -26,11 +32,14 @@ def send(path: str, body: bytes) -> None:
         "POST /v1/hooks HTTP/1.1\r\nHost: genie\r\nContent-Type: application/json\r\n"
         f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
     )
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as peer:
+    peer = socket(AF_UNIX, SOCK_STREAM)
+    try:
         peer.settimeout(PATIENCE)
         peer.connect(path)
         peer.sendall(head.encode() + body)
         status = peer.recv(64).split(b" ")
+    finally:
+        peer.close()
     if len(status) < 2 or not status[1].startswith(b"2"):
         raise OSError("not taken")
 
@@ -69,7 +78,8 @@ def deliver(path: str, directory: str, event: str, words: list[str]) -> None:
         place = words.index("--")
         words, command = words[:place], words[place + 1 :]
     data = dict(word.partition("=")[::2] for word in words)
-    body = json.dumps({"event": event, "at": time.time(), "data": data}).encode()
+    pairs = ", ".join(f"{quoted(name)}: {quoted(value)}" for name, value in data.items())
+    body = f'{{"event": {quoted(event)}, "at": {time.time()!r}, "data": {{{pairs}}}}}'.encode()
     try:
         send(path, body)
     except OSError as error:

@@ -15,7 +15,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache
 from itertools import islice
@@ -184,6 +184,30 @@ def _readable(descriptor: int, within: float = 0.0) -> bool:
         return bool(selector.select(within))
 
 
+# ---- the end of a tree ----------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Hunt:
+    """What one end of a tree goes by. `led` are the pids of members that led a session or group, with their age: such
+    a number is not given away as long as anybody is in it. `asked` have had their SIGTERM."""
+
+    mark: bytes
+    pid: int | None
+    started: str | None
+    led: dict[int, float] = field(default_factory=dict)
+    asked: set[_Process] = field(default_factory=set)
+
+    def root(self) -> _Process | None:
+        root = _look(self.pid) if self.pid else None
+        return root if root is not None and root.started == self.started else None
+
+    def knows(self, process: _Process) -> bool:
+        """Whether it is of the tree by itself, whatever became of its parent."""
+        born = [self.led[leader] for leader in (process.session, process.group) if leader in self.led]
+        return any(process.age >= age for age in born) or _carries(process, self.mark)
+
+
 # ---- the port -------------------------------------------------------------------------------
 
 
@@ -230,41 +254,40 @@ class SystemProcesses:
         """The seam for cgroup v2 is here: where a delegated cgroup holds the run, `cgroup.kill` comes first and
         this search after it."""
         polite_until = time.monotonic() + grace.total_seconds()
-        told: set[_Process] = set()
+        hunt = _Hunt(f"GENIE_RUN_ID={run}".encode(), pid, started)
         while True:
-            members = self._members(run, pid, started)
-            now = time.monotonic()
+            polite = time.monotonic() < polite_until
+            members = self._members(hunt, on_sight=_ask if polite else _kill)
+            left = polite_until - time.monotonic()
             if not members:
                 return
-            if now < polite_until:
-                for process in members:
-                    self._ask(process, told)
-                _wait(members, polite_until - now)
-                continue
-            if now > polite_until + self._kill_within:
+            if not polite and left < -self._kill_within:
                 raise _survived(run, members)
-            for process in members:
-                _send(process.pid, process.started, signal.SIGKILL)
-            _wait(members, _KILL_ROUND)
+            for process in members - hunt.asked if polite else members:
+                (_ask if polite else _kill)(process)
+            hunt.asked |= members
+            _wait(members, left if polite else _KILL_ROUND)
 
-    def _ask(self, process: _Process, told: set[_Process]) -> None:
-        """SIGTERM, once a process; a stopped one gets it only when it goes on."""
-        if process not in told:
-            told.add(process)
-            _send(process.pid, process.started, signal.SIGTERM, signal.SIGCONT)
-
-    def _members(self, run: UUID, pid: int | None, started: str | None) -> list[_Process]:
-        """The living processes of the tree: below the root, in sessions and groups that a member leads, and those
-        that carry the run id, wherever they have gone."""
-        table = {process.pid: process for process in map(_look, _pids()) if process is not None}
-        root = table.get(pid) if pid is not None else None
-        if root is not None and root.started != started:
-            root = None
-        spared = self._untouchable(root)
-        mark = f"GENIE_RUN_ID={run}".encode()
-        born = root.age if root else 0.0
-        found = [process for process in table.values() if _mine(process, born) and _carries(process, mark)]
-        return _closure([*found, *([root] if root else [])], table, spared)
+    def _members(self, hunt: _Hunt, *, on_sight: Callable[[_Process], None]) -> set[_Process]:
+        """The living processes of the tree: below the root, in sessions and groups that a member leads or led, and
+        those that carry the run id, wherever they have gone. The youngest are looked at first and dealt with on
+        sight: what forks all the time would be gone at the end of the look."""
+        root = hunt.root()
+        spared, born = self._untouchable(root), root.age if root else 0.0
+        table: dict[int, _Process] = {}
+        seeds = [root] if root else []
+        for pid in sorted(_pids(), reverse=True):
+            process = _look(pid)
+            if process is None:
+                continue
+            table[pid] = process
+            if pid not in spared and _mine(process, born) and hunt.knows(process):
+                seeds.append(process)
+                if process not in hunt.asked:
+                    on_sight(process)
+        members = _closure(seeds, table, spared)
+        hunt.led.update({member.pid: member.age for member in members if member.pid in (member.session, member.group)})
+        return members
 
     def _untouchable(self, root: _Process | None) -> frozenset[int]:
         """This process and all above it, and the tmux server of the root's pane."""
@@ -278,7 +301,16 @@ def _mine(process: _Process, born: float) -> bool:
     return process.age >= born and os.geteuid() in (0, process.uid)
 
 
-def _closure(seeds: list[_Process], table: dict[int, _Process], spared: frozenset[int]) -> list[_Process]:
+def _ask(process: _Process) -> None:
+    """A stopped process gets its SIGTERM only when it goes on."""
+    _send(process.pid, process.started, signal.SIGTERM, signal.SIGCONT)
+
+
+def _kill(process: _Process) -> None:
+    _send(process.pid, process.started, signal.SIGKILL)
+
+
+def _closure(seeds: list[_Process], table: dict[int, _Process], spared: frozenset[int]) -> set[_Process]:
     """The seeds with everything below them and in the sessions and groups they lead, down to the last."""
     below: defaultdict[int, list[_Process]] = defaultdict(list)
     for process in table.values():
@@ -291,10 +323,10 @@ def _closure(seeds: list[_Process], table: dict[int, _Process], spared: frozense
         if process.pid not in members and process.pid not in spared:
             members[process.pid] = process
             pending += below[process.pid]
-    return list(members.values())
+    return set(members.values())
 
 
-def _survived(run: UUID, members: list[_Process]) -> Survivors:
+def _survived(run: UUID, members: Iterable[_Process]) -> Survivors:
     pids = sorted(process.pid for process in members)
     return Survivors(
         f"{len(pids)} processes of run {run} outlived SIGKILL: {', '.join(map(str, pids))}",

@@ -23,7 +23,7 @@ from genie.adapters.postgres.embedded import MARK, Embedded, data_dir, remove
 from genie.adapters.postgres.pidfile import orphans, postmaster
 from genie.domain.errors import BadConfig, Failed, MissingProgram, RegistryAway
 from genie.paths import Home
-from tests.fixtures.postgres import FAST, ask, place, started
+from tests.fixtures.postgres import FAST, ask, copied, place, started
 
 
 @pytest.fixture
@@ -34,6 +34,13 @@ def data() -> Iterator[Path]:
     Embedded(path).stop()
     remove(path)
     assert not path.exists()
+
+
+@pytest.fixture
+def made(data: Path, prepared: Path) -> Embedded:
+    """A server with a database in it, that does not run."""
+    copied(prepared, data)
+    return Embedded(data, settings=FAST)
 
 
 def mode(path: Path) -> int:
@@ -80,7 +87,7 @@ def test_it_listens_on_its_socket_only(cluster: Embedded) -> None:
     assert ask(cluster.start(), "show listen_addresses") == [("",)]
     pid = cluster.pid
     assert pid
-    assert [c for c in psutil.Process(pid).net_connections(kind="inet")] == []
+    assert not psutil.Process(pid).net_connections(kind="inet")
 
 
 def test_ten_that_start_at_once_start_one(data: Path) -> None:
@@ -96,16 +103,16 @@ def test_its_programs_are_there(cluster: Embedded) -> None:
         assert "18" in done.stdout
 
 
-def test_it_says_why_it_does_not_start(data: Path) -> None:
+def test_it_says_why_it_does_not_start(made: Embedded) -> None:
     with pytest.raises(RegistryAway, match="shared_buffers"):
-        Embedded(data, settings={"shared_buffers": "lots"}).start()
+        Embedded(made.data, settings={"shared_buffers": "lots"}).start()
 
 
 # ---- killed ----------------------------------------------------------------------------------
 
 
-def test_it_starts_again_after_a_kill(data: Path) -> None:
-    server = Embedded(data, settings=FAST | {"fsync": "on"})
+def test_it_starts_again_after_a_kill(made: Embedded) -> None:
+    server = Embedded(made.data, settings=FAST | {"fsync": "on", "full_page_writes": "on"})
     dsn = server.start()
     ask(dsn, "create table kept as select 1 as x")
     for _ in range(2):
@@ -117,32 +124,29 @@ def test_it_starts_again_after_a_kill(data: Path) -> None:
         assert ask(dsn, "select x from kept") == [(1,)]
 
 
-def test_it_waits_for_those_that_a_killed_server_has_left(data: Path) -> None:
-    server = Embedded(data, settings=FAST)
-    dsn = server.start()
-    left = [process for process in orphans(server.cluster) if process.pid != server.pid]
+def test_it_waits_for_those_that_a_killed_server_has_left(made: Embedded) -> None:
+    dsn = made.start()
+    left = [process for process in orphans(made.cluster) if process.pid != made.pid]
     assert left
-    pid = server.pid
+    pid = made.pid
     assert pid
     left[0].suspend()
     kill(pid)
     with ThreadPoolExecutor(1) as pool:
-        starting = pool.submit(server.start)
-        pytest.raises(TimeoutError, starting.result, 0.5)
+        starting = pool.submit(made.start)
+        with pytest.raises(TimeoutError):
+            starting.result(0.5)
         left[0].resume()
         assert starting.result(30) == dsn
     assert ask(dsn, "select 1") == [(1,)]
 
 
-def test_a_pid_file_that_names_another_process_is_not_believed(data: Path) -> None:
-    server = Embedded(data, settings=FAST)
-    dsn = server.start()
-    server.stop()
-    (server.cluster / "postmaster.pid").write_text(f"{os.getpid()}\n{server.cluster}\n1\n5432\n{data}\n\n1 1\nready\n")
-    assert not server.running()
-    assert server.stop() is False
-    assert server.start() == dsn
-    assert ask(dsn, "select 1") == [(1,)]
+def test_a_pid_file_that_names_another_process_is_not_believed(made: Embedded) -> None:
+    text = f"{os.getpid()}\n{made.cluster}\n1\n5432\n{made.data}\n\n1 1\nready\n"
+    (made.cluster / "postmaster.pid").write_text(text)
+    assert not made.running()
+    assert made.stop() is False
+    assert ask(made.start(), "select 1") == [(1,)]
 
 
 @pytest.mark.parametrize("text", ["", "x", "1\n", "-3\n", "99999999999\n"])
@@ -151,34 +155,29 @@ def test_a_torn_pid_file_is_no_server(tmp_path: Path, text: str) -> None:
     assert postmaster(tmp_path) is None
 
 
-def test_it_outlives_who_started_it(data: Path) -> None:
+def test_it_outlives_who_started_it(made: Embedded) -> None:
     code = (
         "import os, signal, sys; from pathlib import Path; from genie.adapters.postgres.embedded import Embedded;"
         " Embedded(Path(sys.argv[1])).start(); os.kill(0, signal.SIGKILL)"
     )
-    done = subprocess.run([sys.executable, "-c", code, str(data)], check=False, start_new_session=True)
+    done = subprocess.run([sys.executable, "-c", code, str(made.data)], check=False, start_new_session=True)
     assert done.returncode == -signal.SIGKILL
-    assert ask(Embedded(data).start(), "select 1") == [(1,)]
+    assert made.running()
+    assert ask(made.start(), "select 1") == [(1,)]
 
 
-def test_an_interrupted_making_is_made_anew(data: Path) -> None:
-    server = Embedded(data, settings=FAST)
-    server.start()
-    server.stop()
-    half = data / "cluster.new"
-    server.cluster.rename(half)
+def test_an_interrupted_making_is_made_anew(made: Embedded) -> None:
+    half = made.data / "cluster.new"
+    made.cluster.rename(half)
     (half / "PG_VERSION").unlink()
-    assert ask(server.start(), "select 1") == [(1,)]
+    assert ask(made.start(), "select 1") == [(1,)]
     assert not half.exists()
 
 
-def test_data_of_another_version_are_refused_with_what_to_do(data: Path) -> None:
-    server = Embedded(data, settings=FAST)
-    server.start()
-    server.stop()
-    (server.cluster / "PG_VERSION").write_text("17\n")
+def test_data_of_another_version_are_refused_with_what_to_do(made: Embedded) -> None:
+    (made.cluster / "PG_VERSION").write_text("17\n")
     with pytest.raises(Failed, match="PostgreSQL 17") as refused:
-        server.start()
+        made.start()
     assert "backup" in refused.value.hint
 
 
@@ -313,11 +312,11 @@ def test_reach_is_judged_by_the_modes(tmp_path: Path) -> None:
     assert not reachable(program, stranger)
 
 
-def test_a_clean_environment_reaches_the_server(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_clean_environment_reaches_the_server(made: Embedded, monkeypatch: pytest.MonkeyPatch) -> None:
     """The server is not to keep the secrets of who started it, nor to be misled by PG* variables."""
     monkeypatch.setenv("GENIE_TEST_SECRET", "s3cret")
     monkeypatch.setenv("PGPORT", "1")
-    with started(data) as server:
+    with started(made.data) as server:
         pid = server.pid
         assert pid
         environment = psutil.Process(pid).environ()

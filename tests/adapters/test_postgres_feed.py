@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 
+import psutil
 import psycopg
 import pytest
 
@@ -72,7 +72,8 @@ def until(condition: Callable[[], bool]) -> None:
 def cut_listener(dsn: str) -> None:
     ask(
         dsn,
-        "select pg_terminate_backend(pid) from pg_stat_activity where query like 'listen%' or query like '%try_adv%'",
+        "select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid()"
+        " and datname = current_database() and (query like 'listen%' or query like '%pg_try_advisory_lock%')",
     )
 
 
@@ -230,12 +231,12 @@ def test_a_feed_without_a_server_does_not_start() -> None:
 
 def test_no_thread_and_no_descriptor_is_left(dsn: str, registry: PostgresRegistry) -> None:
     registry.last_event()
-    before = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
+    before = psutil.Process().num_fds()
     for _ in range(3):
         with running(dsn, registry):
             pass
     assert "genie-feed" not in [thread.name for thread in threading.enumerate()]
-    assert (len(os.listdir("/proc/self/fd")) if before else 0) == before
+    assert psutil.Process().num_fds() == before
 
 
 # ---- one daemon a host -----------------------------------------------------------------------
@@ -257,18 +258,18 @@ def test_a_lock_that_another_has_taken_meanwhile_is_told(
     dsn: str, registry: PostgresRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "LOCK_PATIENCE", 0.1)
-    lost = threading.Event()
-    taken = threading.Event()
+    lost, entered, taken = threading.Event(), threading.Event(), threading.Event()
     original = module._take_lock
 
     def late(*args: object) -> None:
+        entered.set()
         assert taken.wait(PATIENCE)
         original(*args)  # type: ignore[arg-type]
 
     with running(dsn, registry, host="a", on_lost=lost.set) as feed:
         monkeypatch.setattr(module, "_take_lock", late)
         cut_listener(dsn)
-        until(lambda: not feed.connected)
+        assert entered.wait(PATIENCE)
         monkeypatch.setattr(module, "_take_lock", original)
         with running(dsn, registry, host="a"):
             taken.set()

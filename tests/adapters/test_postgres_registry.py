@@ -97,27 +97,58 @@ def test_a_commit_that_is_cut_off_is_away(registry: PostgresRegistry, dsn: str) 
     assert registry.teams() == []
 
 
-def test_a_server_that_hangs_is_away_in_time(own_cluster: Embedded, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connect, "ANSWER_TIMEOUT", 0.3)
-    with ready(own_cluster.start()) as registry:
-        backends = ask(own_cluster.start(), "select pid from pg_stat_activity where application_name = 'genie'")
-        pids = [int(str(pid)) for (pid,) in backends]
-        assert pids
+def backends(dsn: str) -> list[int]:
+    found = ask(dsn, "select pid from pg_stat_activity where application_name = 'genie'")
+    return [int(str(pid)) for (pid,) in found]
+
+
+@contextmanager
+def stopped(*pids: int) -> Iterator[None]:
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
         for pid in pids:
-            os.kill(pid, signal.SIGSTOP)
-        try:
-            with pytest.raises(RegistryAway, match="no answer"), registry.begin() as tx:
+            os.kill(pid, signal.SIGCONT)
+
+
+def test_a_server_that_hangs_within_a_transaction_is_away_in_time(
+    own_cluster: Embedded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ready(own_cluster.start()) as registry:
+        monkeypatch.setattr(connect, "ANSWER_TIMEOUT", 0.3)
+
+        def hang() -> None:
+            with registry.begin() as tx:
                 tx.team("red")
-        finally:
-            for pid in pids:
-                os.kill(pid, signal.SIGCONT)
+                with stopped(*backends(own_cluster.start())):
+                    tx.team("red")
+
+        with pytest.raises(RegistryAway, match="no answer"):
+            hang()
+        assert registry.teams() == []
+
+
+def test_a_connection_that_hangs_is_replaced_and_a_server_that_hangs_is_away(
+    own_cluster: Embedded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connect, "CONNECT_TIMEOUT", 2)
+    with ready(own_cluster.start()) as registry:
+        monkeypatch.setattr(connect, "ANSWER_TIMEOUT", 0.3)
+        with stopped(*backends(own_cluster.start())):
+            assert registry.teams() == []
+        pid = own_cluster.pid
+        assert pid
+        with stopped(*backends(own_cluster.start()), pid), pytest.raises(RegistryAway, match="timeout"):
+            registry.teams()
         assert registry.teams() == []
 
 
 def test_a_server_that_is_not_there_is_away() -> None:
-    with closing(PostgresRegistry("postgresql://nobody@127.0.0.1:1/none")) as registry:
-        with pytest.raises(RegistryAway, match="PostgreSQL does not answer"):
-            registry.last_event()
+    registry = PostgresRegistry("postgresql://nobody@127.0.0.1:1/none")
+    with pytest.raises(RegistryAway, match="PostgreSQL does not answer"):
+        registry.last_event()
 
 
 def test_a_database_without_schema_is_away_with_what_to_do(empty_dsn: str) -> None:
@@ -128,9 +159,12 @@ def test_a_database_without_schema_is_away_with_what_to_do(empty_dsn: str) -> No
 
 def test_a_pool_that_is_all_taken_is_away(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "POOL_TIMEOUT", 0.05)
-    with closing(PostgresRegistry(dsn, pool_size=1)) as registry, registry.begin():
-        with pytest.raises(RegistryAway, match="busy"):
-            registry.last_event()
+    with (
+        closing(PostgresRegistry(dsn, pool_size=1)) as registry,
+        registry.begin(),
+        pytest.raises(RegistryAway, match="busy"),
+    ):
+        registry.last_event()
 
 
 def test_a_url_that_does_not_read_is_bad_config() -> None:

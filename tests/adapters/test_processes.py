@@ -294,12 +294,23 @@ def test_what_is_born_while_it_ends_is_ended_too(processes: SystemProcesses, sta
     assert carriers(run) == set()
 
 
+def test_what_is_born_without_a_trace_while_it_ends_is_ended_too(processes: SystemProcesses, start: Start) -> None:
+    """Neither a parent nor an environment tells: only the session, whose leader has gone."""
+    script = 'trap "env -i sleep 300 & echo \\$!; exit" TERM; echo up; while :; do sleep 0.05; done'
+    process = start("sh", "-c", script)
+    assert process.stdout is not None
+    process.stdout.readline()
+    started = started_of(processes, process.pid)
+    processes.end_tree(run=uuid4(), pid=process.pid, started=started, grace=LONG)
+    assert state(int(process.stdout.readline())) in ("", "Z")
+
+
 BOMB = """
 import os, time
 print("up", flush=True)
 while True:
     if os.fork():
-        time.sleep(0.002)
+        time.sleep(0.01)
         os._exit(0)
     os.setsid()
 """

@@ -181,23 +181,25 @@ def test_messages_wait_while_it_is_busy(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("kind", ["plain", "nohup", "setsid", "double"])
-def test_children_outlive_it(kind: str, stage: Stage) -> None:
+def test_children_outlive_it_but_for_a_plain_one(kind: str, stage: Stage) -> None:
     mark = str(uuid4())
     pane = stage.start(stage.plan("claude", prompt=f"[[child:{kind}]]").argv, GENIE_RUN_ID=mark)
     stage.shows(pane, "ok:")
+
+    def children() -> list[psutil.Process]:
+        return [p for p in psutil.process_iter() if _carries(p, mark) and p.pid != agent]
+
     agent = stage.desk.pid(pane)
+    child = until(children, what="the child")
     os.kill(agent, signal.SIGKILL)
     stage.desk.end(pane)
-
-    def left() -> list[psutil.Process]:
-        return [process for process in psutil.process_iter() if _carries(process, mark)]
-
-    survivors = until(left, what="the child")
-    if kind != "plain":
-        assert all(process.is_running() for process in survivors)
-    for process in survivors:
+    if kind == "plain":
+        until(lambda: not children(), what="the end of the child")
+        return
+    assert children() == child
+    for process in child:
         process.kill()
-    until(lambda: not left(), what="the end of the child")
+    until(lambda: not children(), what="the end of the child")
 
 
 def _carries(process: psutil.Process, mark: str) -> bool:

@@ -226,9 +226,12 @@ def test_a_launch_that_comes_late_is_run(waiting: subprocess.Popen[str], home: H
     assert waiting.wait(10) == 5
 
 
-def test_an_interrupt_while_it_waits_is_quiet(waiting: subprocess.Popen[str], run: UUID) -> None:
-    caught = Path(f"/proc/{waiting.pid}/status")
-    # bit 1 of SigCgt: Python has set its handler of SIGINT
-    until(lambda: bool(int(caught.read_text().split("SigCgt:")[1].split()[0], 16) & 0b10), what="its start")
-    waiting.send_signal(signal.SIGINT)
-    assert waiting.wait(10) in (130, -signal.SIGINT)
+def test_an_interrupt_while_it_waits_closes_the_pane(stage: Stage) -> None:
+    pane, _ = stage.create()
+    until(lambda: stage.processes.waits_for_launch(pane.pid, pane.run), what="the runner")
+
+    def interrupted() -> bool:
+        stage.server.call("send-keys", "-t", pane.pane, "C-c")
+        return stage.seen(pane) is None
+
+    until(interrupted, what="its end")

@@ -299,7 +299,8 @@ def test_a_row_that_is_being_killed_is_not_taken_back(life: Life, same_role: boo
     assert said(decision) == (NEW if life is Life.TERMINATED else PARALLEL)
 
 
-NAMES = st.from_regex(NAME_RULE, fullmatch=True)
+LONG_NAMES = st.integers(25, 63).map(lambda length: ("long-name." * 7)[:length])
+NAMES = st.from_regex(NAME_RULE, fullmatch=True) | LONG_NAMES
 UUIDS = st.uuids(version=4)
 
 

@@ -23,7 +23,7 @@ def test_an_agent_comes_back_in_its_pane_on_its_conversation(genie: Genie) -> No
     assert after["pane"] == before["pane"]
     assert after["session_id"] == before["session_id"]
     assert after["resume_attempts"] == 1
-    until(lambda: "resumed" in genie.screen("engineer"), what="the conversation on the screen")
+    until(lambda: f"resumed {made['session_id']}" in genie.screen("engineer"), what="the conversation on the screen")
     kinds = genie.kinds("engineer")
     assert kinds[-3:] == ["died", "resume_claimed", "resumed"]
 
@@ -64,7 +64,7 @@ def test_stop_keeps_the_session_resume_goes_on_and_kill_frees_the_name(genie: Ge
     genie("resume", "engineer")
     resumed = genie.agent("engineer")
     assert (resumed["state"], resumed["session_id"]) == ("running", made["session_id"])
-    until(lambda: "remember 42" in genie.screen("engineer"), what="the old conversation")
+    until(lambda: f"resumed {made['session_id']} (2 messages)" in genie.screen("engineer"), what="the conversation")
 
     genie("kill", "engineer")
     assert genie.state("engineer") == "terminated"

@@ -113,7 +113,7 @@ def test_a_killed_tmux_server_with_two_teams_comes_back_as_it_was(genie: Genie) 
         for name in members:
             genie("spawn", name, "--role", "engineer", "--team", team, "--prompt", f"I am {name}")
     for name in sum(names.values(), []):
-        until(lambda name=name: "ok:" in genie.screen(name), what=f"the answer of {name}")  # type: ignore[misc]
+        until(lambda: "ok:" in genie.screen(name), what=f"the answer of {name}")  # noqa: B023
     before = {row["name"]: row for row in genie.json("ls")}
     layouts = _geometry(genie)
 
@@ -125,7 +125,7 @@ def test_a_killed_tmux_server_with_two_teams_comes_back_as_it_was(genie: Genie) 
     for name, row in after.items():
         kept = ("session_id", "tmux_session", "window", "team")
         assert [row[key] for key in kept] == [before[name][key] for key in kept]
-        until(lambda name=name: f"I am {name}" in genie.screen(name), what=f"the conversation of {name}")  # type: ignore[misc]
+        until(lambda: f"resumed {row['session_id']} (2 messages)" in genie.screen(name), what=f"the talk of {name}")  # noqa: B023
     assert _geometry(genie) == layouts
 
 

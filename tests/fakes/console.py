@@ -4,8 +4,8 @@ Orders stand in a prompt, in a typed line or in the variable FAKE_AGENT, which i
 
     [[exit:3]] [[exit:3:after=1.5]]       exit with that code, now or after some seconds
     [[signal:9]] [[signal:9:after=1.5]]   be killed by that signal
-    [[child:setsid]]                      start a process that outlives its terminal: `plain`, `nohup`, `setsid`
-                                          or `double` (forked twice); it ends by itself after ten minutes
+    [[child:setsid]]                      start a process that outlives the agent and its terminal: `nohup`,
+                                          `setsid` or `double` (forked twice); or one that does not: `plain`
     [[text:Hello]]                        answer this instead of "ok: <prompt>"
     [[slow:2]] [[hang]]                   answer after two seconds, or never
     [[ask]]                               show a permission dialog; Enter approves it
@@ -260,7 +260,7 @@ class Console:
 
 
 def start_child(kind: str) -> None:
-    """A process that a closed terminal does not end."""
+    """A process that ends by itself after ten minutes, if nothing else ends it."""
     sleeper = f"import os, signal, time; {{}}; time.sleep({CHILD_SECONDS})"
     before = {
         "plain": "pass",

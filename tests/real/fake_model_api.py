@@ -45,7 +45,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
-from tests.real.fake_model_replies import MessageReply, Reply, ResponseReply, fresh, pause
+from tests.real.fake_model_replies import MessageReply, Reply, ResponseReply, fresh, pause, say
 from tests.real.fake_model_script import Asked, Body, Directive, kind_of, read_input, read_messages, split
 from tests.real.fake_model_state import State
 
@@ -275,7 +275,7 @@ class Handler(BaseHTTPRequestHandler):
             reply.open()
             if directive.name == "drop":
                 self._drop(reply)
-            _say(directive, reply, result)
+            say(directive, reply, result)
             reply.close()
 
     def _drop(self, reply: Reply) -> None:
@@ -338,39 +338,6 @@ _REFUSALS: dict[str, Callable[[Handler, Directive, Reply], None]] = {
     "toolong": _too_long,
     "sseerror": _broken_stream,
 }
-
-
-def _say(directive: Directive, reply: Reply, result: str) -> None:
-    """The content of an answer that comes through."""
-    argument = directive.arg
-    match directive.name:
-        case "slow":
-            seconds, _, text = argument.partition(":")
-            slow = "a slow answer, word after word, until the time that was asked for has gone by."
-            reply.text(text or slow, over=float(seconds or 5))
-        case "think":
-            reply.thinking(directive.seconds(2))
-            reply.text("thought about it")
-        case "bash":
-            reply.shell(argument)
-        case "write":
-            path, _, content = argument.partition("|")
-            reply.tool("Write", {"file_path": path, "content": content})
-        case "read":
-            reply.tool("Read", {"file_path": argument})
-        case "tool":
-            name, _, written = argument.strip().partition(" ")
-            reply.tool(name, json.loads(written or "{}"))
-        case "refuse":
-            reply.text("I cannot help with that.")
-            reply.stop = "refusal"
-        case "maxtokens":
-            reply.text("cut off he")
-            reply.stop = "max_tokens"
-        case "warn":
-            reply.text("answered with a warning")
-        case _:
-            reply.text(f"done: {result.strip()[:300]}" if argument == "done" and result else argument)
 
 
 class Server(ThreadingHTTPServer):

@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from tests.real.fake_model_script import Body
+from tests.real.fake_model_script import Body, Directive
 
 Headers = list[tuple[str, str]]
 _UNIFIED = "anthropic-ratelimit-unified-"
@@ -302,3 +302,36 @@ class ResponseReply:
             "resets_in_seconds": max(1, reset - int(time.time())),
         }
         self.wire.whole(429, {"error": error})
+
+
+def say(directive: Directive, reply: Reply, result: str) -> None:
+    """The content of an answer that comes through."""
+    argument = directive.arg
+    match directive.name:
+        case "slow":
+            seconds, _, text = argument.partition(":")
+            slow = "a slow answer, word after word, until the time that was asked for has gone by."
+            reply.text(text or slow, over=float(seconds or 5))
+        case "think":
+            reply.thinking(directive.seconds(2))
+            reply.text("thought about it")
+        case "bash":
+            reply.shell(argument)
+        case "write":
+            path, _, content = argument.partition("|")
+            reply.tool("Write", {"file_path": path, "content": content})
+        case "read":
+            reply.tool("Read", {"file_path": argument})
+        case "tool":
+            name, _, written = argument.strip().partition(" ")
+            reply.tool(name, json.loads(written or "{}"))
+        case "refuse":
+            reply.text("I cannot help with that.")
+            reply.stop = "refusal"
+        case "maxtokens":
+            reply.text("cut off he")
+            reply.stop = "max_tokens"
+        case "warn":
+            reply.text("answered with a warning")
+        case _:
+            reply.text(f"done: {result.strip()[:300]}" if argument == "done" and result else argument)

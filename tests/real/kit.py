@@ -23,6 +23,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
+import psutil
+
 from tests.real.install import cache_dir, find_claude, find_codex
 
 KEY = "sk-ant-dummy-0000000000000000000000000000"
@@ -154,10 +156,10 @@ class Desk:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        pids = [pid for line in self._tmux("list-panes", "-a", "-F", "#{pane_pid}").split() for pid in _tree(int(line))]
+        panes = self._tmux("list-panes", "-a", "-F", "#{pane_pid}").split()
         server = int(self._tmux("display-message", "-p", "#{pid}"))
-        for pid in pids:
-            _kill(pid)
+        for process in [member for pid in panes for member in _tree(int(pid))]:
+            _kill(process)
         self._tmux("kill-server")
         until(lambda: not _alive(server), what="the end of tmux")
         self.socket.unlink(missing_ok=True)
@@ -198,10 +200,9 @@ class Desk:
             # tmux can miss the SIGCHLD of a pane, and then neither reaps it nor shows its status.
             if not _alive(self.pid(pane)):
                 os.kill(int(self._tmux("display-message", "-p", "#{pid}")), signal.SIGCHLD)
-            formats = (
-                "#{pane_dead}#{?pane_dead_signal, -#{pane_dead_signal},}#{?pane_dead_status, #{pane_dead_status},}"
-            )
-            return self._tmux("display-message", "-p", "-t", pane, formats).split()[1:]
+            shown = self._tmux("display-message", "-p", "-t", pane, "#{pane_dead_signal}|#{pane_dead_status}")
+            killed, _, left = shown.partition("|")
+            return [f"-{killed}"] if killed else [left] if left else []
 
         return int(until(ended, what=f"the end of {pane}")[0])
 
@@ -213,34 +214,28 @@ class Desk:
         until(lambda: not _alive(pid), what=f"the death of {pid}")
 
 
-def _tree(pid: int) -> list[int]:
+def _tree(pid: int) -> list[psutil.Process]:
     """A process and its descendants."""
-    if sys.platform != "linux":
-        listed = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False).stdout.split()
-        children = [int(word) for word in listed]
-    else:
-        try:
-            tasks = [path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/children")]
-        except OSError:
-            tasks = []
-        children = [int(word) for text in tasks for word in text.split()]
-    return [pid, *(process for child in children for process in _tree(child))]
-
-
-def _kill(pid: int) -> None:
     try:
-        os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
+        process = psutil.Process(pid)
+        return [process, *process.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _kill(process: psutil.Process) -> None:
+    try:
+        process.kill()
+    except psutil.NoSuchProcess:
         return
 
 
 def _alive(pid: int) -> bool:
     """Whether it runs; a zombie that tmux has not taken yet does not."""
     try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
         return False
-    return state not in "ZX"
 
 
 def remove(directory: Path) -> None:

@@ -41,14 +41,14 @@ def status(json: AsJson = False) -> None:
     if json:
         as_json(told)
         return
-    schema = f"{told['schema']}, current" if told["schema"] == told["head"] else f"{told['schema']} of {told['head']}"
+    schema, head = told.get("schema"), told.get("head")
     pairs = [
         ("kind", told["kind"]),
         ("url", told["url"]),
         ("state", told["state"]),
         ("problem", told.get("problem")),
-        ("version", told["version"]),
-        ("schema", schema),
+        ("version", told.get("version")),
+        ("schema", f"{schema}, current" if schema == head else f"{schema} of {head}"),
         ("psql", told.get("psql")),
     ]
     for text in fields(pairs):

@@ -53,4 +53,5 @@ def _next(step: Row) -> str:
 
 
 def _pane(pane: Row) -> str:
-    return f"{pane['sight']}: {pane['detail']}" if pane.get("detail") else str(pane["sight"])
+    sight, detail = str(pane["sight"]), pane.get("detail")
+    return f"{sight}: {detail}" if detail and detail != sight else sight

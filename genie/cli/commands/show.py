@@ -8,7 +8,7 @@ from genie.cli.describing import provider, team, why
 from genie.cli.output import as_json, fields, line, paint, table
 from genie.cli.parsing import AgentName, AsJson
 from genie.cli.reach import reach
-from genie.cli.spans import since
+from genie.cli.spans import short, since
 from genie.client import Row
 
 HEADING = "Look"
@@ -49,11 +49,16 @@ def _pairs(row: Row) -> list[tuple[str, object]]:
         ("tags", " ".join(row["tags"] or [])),
         ("resumes", (f"{row['resume_attempts']} of {row['max_resume_attempts']}, auto-resume "
                     f"{'on' if row['auto_resume'] else 'off'}, restart {row['restart']}")),
-        ("policy", ", ".join(f"{key} {value}" for key, value in policy.items())),
+        ("policy", ", ".join(f"{key} {_value(value)}" for key, value in policy.items())),
         ("last seen", _ago(row["last_seen_at"])),
         ("made", _ago(row["created_at"])),
         ("expires", row["expires_at"]),
     ]  # fmt: skip
+
+
+def _value(value: object) -> str:
+    """A limit of the policy; the daemon gives spans as seconds, with a fraction."""
+    return short(value) if isinstance(value, float) else str(value)
 
 
 def _place(row: Row) -> str:

@@ -1,0 +1,171 @@
+"""Providers, templates, team files and places in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from genie.domain.errors import BadInput, BadTemplate, MissingProgram, NotAllowed
+from genie.domain.session import Launch, Session
+from genie.domain.team import ClaudeTeam
+from genie.domain.template import Scope, Template
+from genie.domain.words import nearest
+from genie.ports import Ask, Plan, Provider
+
+SECRETS = ("CLAUDECODE", "CLAUDE_CODE_SESSION_ID", "CODEX_THREAD_ID")
+
+
+@dataclass
+class Agentic:
+    """A provider with conversations. `own_ids` says that it chooses session ids itself, as codex does;
+    `heard` are the sessions that hold a message; `missing` takes the program away."""
+
+    name: str = "claude"
+    conversational: bool = True
+    strip_env: tuple[str, ...] = SECRETS
+    prompt_limit: int = 100
+    own_ids: bool = False
+    missing: bool = False
+    asked: list[Ask] = field(default_factory=list)
+    heard: set[str] = field(default_factory=set)
+
+    def _need(self) -> None:
+        if self.missing:
+            raise MissingProgram(f"provider {self.name} needs the program '{self.name}'", hint="install it")
+
+    def plan(self, ask: Ask) -> Plan:
+        self._need()
+        self.asked.append(ask)
+        session = () if self.own_ids else ("--session-id", str(ask.session))
+        argv = (self.name, *session, *(("--model", ask.model) if ask.model else ()), *ask.extra_args)
+        own = None if self.own_ids else str(ask.session)
+        if ask.prompt is None:
+            return Plan(argv, None, (("FROM_PROVIDER", "yes"),), own)
+        prompt = f"read {ask.prompt_file}" if ask.prompt_file else ask.prompt
+        return Plan((*argv, "--", prompt), len(argv) + 1, (("FROM_PROVIDER", "yes"),), own)
+
+    def resume(self, launch: Launch, *, session: Session, env: Mapping[str, str]) -> tuple[str, ...]:
+        self._need()
+        own = session.provider_session
+        if own is None:
+            raise NotAllowed(f"{self.name} has told no session id")
+        if own not in self.heard:
+            return launch.argv
+        rest = launch.argv[1:] if launch.prompt is None else launch.argv[1 : launch.prompt - 1]
+        return (self.name, "--resume", own, *(rest if self.own_ids else rest[2:]))
+
+    def can_resume(self, session: Session, *, env: Mapping[str, str]) -> bool:
+        self._need()
+        return session.provider_session is not None
+
+    def find_session(self, session: Session, *, env: Mapping[str, str], since: datetime, pid: int) -> str | None:
+        return session.provider_session
+
+    def version(self) -> str | None:
+        return None if self.missing else "1.0"
+
+
+@dataclass
+class Command:
+    """A plain command: nothing to continue."""
+
+    name: str = "shell"
+    conversational: bool = False
+    strip_env: tuple[str, ...] = SECRETS
+    prompt_limit: int = 100
+
+    def plan(self, ask: Ask) -> Plan:
+        if not ask.command:
+            raise BadInput("provider shell needs a command", hint="genie spawn NAME -- CMD")
+        goal = (("AGENT_GOAL", ask.prompt),) if ask.prompt else ()
+        return Plan(ask.command, None, goal, None)
+
+    def resume(self, launch: Launch, *, session: Session, env: Mapping[str, str]) -> tuple[str, ...]:
+        return launch.argv
+
+    def can_resume(self, session: Session, *, env: Mapping[str, str]) -> bool:
+        raise AssertionError("a command has no conversation to ask about")
+
+    def find_session(self, session: Session, *, env: Mapping[str, str], since: datetime, pid: int) -> str | None:
+        return None
+
+    def version(self) -> str | None:
+        return None
+
+
+@dataclass
+class MemoryProviders:
+    """`genie.ports.Providers`."""
+
+    claude: Agentic = field(default_factory=Agentic)
+    codex: Agentic = field(default_factory=lambda: Agentic("codex", own_ids=True))
+    shell: Command = field(default_factory=Command)
+
+    def names(self) -> Sequence[str]:
+        return ("claude", "codex", "shell")
+
+    def get(self, name: str) -> Provider:
+        if name not in self.names():
+            raise BadInput(f"unknown provider '{name}'", hint=nearest(name, self.names()))
+        provider: Provider = getattr(self, name)
+        return provider
+
+
+@dataclass
+class MemoryTemplates:
+    """`genie.ports.Templates`. `broken` are names of templates that do not read."""
+
+    known: dict[str, Template] = field(default_factory=dict)
+    broken: set[str] = field(default_factory=set)
+
+    def add(self, name: str, **said: Any) -> Template:  # noqa: ANN401
+        fields: dict[str, Any] = {
+            "name": name,
+            "source": f"/agents/{name}/AGENTS.md",
+            "scope": Scope.USER,
+            "checksum": "c",
+            "prompt": f"You are {name}.",
+        }
+        self.known[name] = Template(**fields | said)
+        return self.known[name]
+
+    def find(self, name: str, *, cwd: str) -> Template | None:
+        if name in self.broken:
+            raise BadTemplate(f"/agents/{name}/AGENTS.md:3: unknown field 'modle'", hint="did you mean 'model'?")
+        return self.known.get(name)
+
+    def all(self, *, cwd: str) -> list[Template]:
+        return list(self.known.values())
+
+    def problems(self, *, cwd: str) -> list[BadTemplate]:
+        return []
+
+
+@dataclass
+class MemoryTeamFiles:
+    """`genie.ports.TeamFiles`."""
+
+    found: tuple[ClaudeTeam, ...] = ()
+    warnings: tuple[str, ...] = ()
+    newest: dict[str, str] = field(default_factory=dict)
+
+    def teams(self, *, env: Mapping[str, str]) -> tuple[tuple[ClaudeTeam, ...], tuple[str, ...]]:
+        return self.found, self.warnings
+
+    def newest_session(self, cwd: str, *, env: Mapping[str, str]) -> str | None:
+        return self.newest.get(cwd)
+
+
+@dataclass
+class MemoryPlaces:
+    """`genie.ports.Places`: every directory is there but the `missing`."""
+
+    missing: frozenset[str] = frozenset({"/nowhere"})
+
+    def directory(self, path: str, *, base: str) -> str:
+        whole = path if path.startswith("/") else (base if path == "." else f"{base.rstrip('/')}/{path}")
+        if whole in self.missing:
+            raise BadInput(f"no directory '{whole}'")
+        return whole
