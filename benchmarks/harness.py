@@ -124,7 +124,9 @@ class Own:
         with (self.directory / "daemon.out").open("ab") as out:
             argv = [sys.executable, "-P", "-m", "genie.daemon", "run"]
             self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd="/")
-        until(lambda: self.health() == "ready")
+        until(lambda: self.health() == "ready" or self.process is None or self.process.poll() is not None)
+        if self.process.poll() is not None:
+            raise RuntimeError(f"the daemon ended: {(self.directory / 'daemon.out').read_text()}")
         return (time.perf_counter() - began) * 1000
 
     def health(self) -> str | None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import stat
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+
+from genie.domain.errors import BadConfig, Refused
 
 PRIVATE = 0o700
 
@@ -75,6 +78,19 @@ class Home:
     def postgres(self) -> Path:
         return self.root / "pg"
 
+    def prepare(self) -> None:
+        """Make the directories. Refuses what would be closed to everybody by mistake: a home is set to mode
+        0700, which is no thing to do to /tmp or to a directory of somebody else. Raises BadConfig, Refused."""
+        try:
+            if self.root.exists():
+                _refuse_unfit(self.root)
+            self.make()
+        except OSError as error:
+            raise BadConfig(
+                f"GENIE_HOME {self.root} cannot be used: {error.strerror or error}",
+                hint="set GENIE_HOME to a directory of yours",
+            ) from error
+
     def make(self) -> None:
         """Make the directories that are missing, closed to others."""
         for path in (self.root, self.run, self.logs, self.launch, self.environments, self.prompts, self.spool):
@@ -82,6 +98,19 @@ class Home:
         self.socket.parent.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
         for path in (self.root, self.run, self.launch, self.environments, self.prompts, self.socket.parent):
             path.chmod(PRIVATE)
+
+
+def _refuse_unfit(root: Path) -> None:
+    seen = root.stat()
+    if not stat.S_ISDIR(seen.st_mode):
+        raise BadConfig(f"GENIE_HOME {root} is not a directory", hint="set GENIE_HOME to a directory of its own")
+    if seen.st_uid != os.geteuid():
+        raise Refused(
+            f"GENIE_HOME {root} belongs to user {seen.st_uid}, you are {os.geteuid()}",
+            hint="use a GENIE_HOME of your own",
+        )
+    if root in (Path.home(), Path("/")) or seen.st_mode & stat.S_ISVTX:
+        raise BadConfig(f"GENIE_HOME {root} is not a directory of genie's own", hint=f"for example {root / '.genie'}")
 
 
 def _short(root: Path) -> Path:

@@ -172,6 +172,10 @@ class Registry(Protocol):
 
     def teams(self) -> list[Team]: ...
 
+    def server_version(self) -> str:
+        """The version of the PostgreSQL server, such as "18.1"."""
+        ...
+
     def lead_sessions(self) -> list[tuple[str, str]]:
         """(provider session id, team) of the current sessions of the teams' leads."""
         ...

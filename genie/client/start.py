@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import stat
 import subprocess
 import sys
 import time
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from genie.client.wire import HungUp, NobodyThere, send
-from genie.domain.errors import BadConfig, GenieError, Refused, Unreachable
+from genie.domain.errors import GenieError, Refused, Unreachable
 from genie.paths import Home
 
 READY_WITHIN = 60.0
@@ -32,7 +31,7 @@ _DROPPED_PREFIXES = ("GENIE_AGENT_", "GENIE_PARENT", "CLAUDE_CODE_SESSION", "CLA
 def start(home: Home, on_slow: Callable[[], None] | None = None) -> None:
     """Return once a daemon of `home` answers that it is ready (or degraded). Raises Unreachable with the
     daemon's own last words when it ends instead, BadConfig or Refused for a home that cannot be one."""
-    _prepare(home)
+    home.prepare()
     with home.start_lock.open("a") as lock:
         _Starting(home, lock, on_slow).wait()
 
@@ -91,34 +90,6 @@ class _Starting:
         path = _output(self._home)
         words = _last_line(path, self._written) or f"it ended with exit code {self._child.returncode}"
         raise Unreachable(f"the daemon did not start: {words}", hint=f"see {path}", log=str(path))
-
-
-def _prepare(home: Home) -> None:
-    """Make the home's directories. Refuses what would be closed to everybody by mistake: a home is set to
-    mode 0700, which is no thing to do to /tmp or to a directory of somebody else."""
-    root = home.root
-    try:
-        if root.exists():
-            _refuse_unfit(root)
-        home.make()
-    except OSError as error:
-        raise BadConfig(
-            f"GENIE_HOME {root} cannot be used: {error.strerror or error}",
-            hint="set GENIE_HOME to a directory of yours",
-        ) from error
-
-
-def _refuse_unfit(root: Path) -> None:
-    seen = root.stat()
-    if not stat.S_ISDIR(seen.st_mode):
-        raise BadConfig(f"GENIE_HOME {root} is not a directory", hint="set GENIE_HOME to a directory of its own")
-    if seen.st_uid != os.geteuid():
-        raise Refused(
-            f"GENIE_HOME {root} belongs to user {seen.st_uid}, you are {os.geteuid()}",
-            hint="use a GENIE_HOME of your own",
-        )
-    if root in (Path.home(), Path("/")) or seen.st_mode & stat.S_ISVTX:
-        raise BadConfig(f"GENIE_HOME {root} is not a directory of genie's own", hint=f"for example {root / '.genie'}")
 
 
 def _state(home: Home) -> str | None:

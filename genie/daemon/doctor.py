@@ -82,7 +82,10 @@ def _providers(engine: Engine, _: Path) -> Iterator[Check]:
     providers = engine.world.providers
     for name in providers.names():
         try:
-            version = providers.get(name).version()
+            provider = providers.get(name)
+            if not provider.conversational:
+                continue
+            version = provider.version()
         except GenieError as error:
             yield Check(f"provider {name}", Status.WARN, error.message, error.hint)
             continue

@@ -87,6 +87,7 @@ class Engine:
             raise RegistryAway(
                 problem.message if problem else "the registry is still being opened",
                 hint=problem.hint if problem else "try again in a moment",
+                state=self.health.value,
             )
         return world
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import structlog
 import uvicorn
@@ -22,12 +23,12 @@ from genie.daemon import logs, spool
 from genie.daemon.api.app import make
 from genie.daemon.api.peer import PeerProtocol
 from genie.daemon.engine import Engine
-from genie.domain.errors import BadConfig, Conflict, Failed, GenieError
+from genie.domain.errors import BadConfig, Conflict, GenieError, Refused
 from genie.paths import Home
 
 log = structlog.get_logger("genie.daemon")
 
-EXIT = {BadConfig: 2, Conflict: 4}
+EXIT = {BadConfig: 2, Conflict: 4, Refused: 5}
 SETTINGS_PREFIXES = ("GENIE_DATABASE_URL", "GENIE_POSTGRES_DIR", "GENIE_MAX_RUNNING", "GENIE_TMUX_SOCKET")
 
 
@@ -38,7 +39,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--as-before", metavar="GENIE_HOME", help="take up the settings of the last daemon there")
     given = parser.parse_args(arguments)
     if given.as_before:
-        _take_up(given.as_before)
+        _begin_as_before(given.as_before)
     try:
         return _run(Home.from_environment())
     except GenieError as error:
@@ -47,10 +48,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _run(home: Home) -> int:
-    try:
-        home.make()
-    except OSError as error:
-        raise Failed(f"cannot use {error.filename}: {error.strerror}", hint="GENIE_HOME must be yours") from error
+    home.prepare()
     with _only_one(home):
         configured = bootstrap.configure(home)
         logs.set_up(home, configured)
@@ -153,14 +151,15 @@ def _remember_settings(home: Home) -> None:
     fresh.replace(path)
 
 
-def _take_up(home: str) -> None:
-    os.environ["GENIE_HOME"] = home
+def _begin_as_before(home: str) -> NoReturn:
+    """Begin again as this program with the settings of the daemon that was there, out of tmux's environment."""
     try:
-        said = json.loads((Home.from_environment().run / "settings.json").read_text(encoding="ascii"))
+        said = json.loads((Home(Path(home)).run / "settings.json").read_text(encoding="ascii"))
     except (OSError, ValueError):
-        return
-    for key, value in said.items():
-        os.environ.setdefault(key, value)
+        said = {}
+    outside = {key: value for key, value in os.environ.items() if not key.startswith(("TMUX", "GENIE_"))}
+    environment = outside | said | {"GENIE_HOME": home}
+    os.execve(sys.executable, [sys.executable, "-m", "genie.daemon", "run"], environment)  # noqa: S606  no shell
 
 
 def _is_setting(key: str) -> bool:

@@ -15,6 +15,7 @@ from apscheduler.triggers.date import DateTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
 from genie.domain.errors import GenieError, RegistryAway, Stale
+from genie.domain.settle import Learn
 from genie.services.reconcile import Errand, Pass, close_orphans, reconcile
 from genie.services.world import World
 
@@ -144,7 +145,8 @@ class Pacemaker:
 
     def _send(self, errand: Errand) -> None:
         if self._world.flights.board(errand.agent):
-            log.info("errand", agent=errand.name, step=type(errand.step).__name__.lower(), reason=errand.step.reason)
+            level = log.debug if isinstance(errand.step, Learn) else log.info
+            level("errand", agent=errand.name, step=type(errand.step).__name__.lower(), reason=errand.step.reason)
             self._errands.submit(self._do, errand)
 
     def _do(self, errand: Errand) -> None:

@@ -36,6 +36,13 @@ class Clear:
 
 
 @dataclass(frozen=True, slots=True)
+class Learn:
+    """Ask for the session id that its provider has chosen itself."""
+
+    reason: str = "its provider's session id is not known yet"
+
+
+@dataclass(frozen=True, slots=True)
 class Note:
     """Missed in one look; `missed` looks in a row by now."""
 
@@ -101,19 +108,22 @@ class GiveUp:
         return self.why.value
 
 
-Step = Rest | Hold | Clear | Note | Declare | Start | CarryOn | Finish | Bring | GiveUp
+Step = Rest | Hold | Clear | Learn | Note | Declare | Start | CarryOn | Finish | Bring | GiveUp
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """What is known besides the registry's row. `resumable` is the provider's word on the session,
-    `room` says that the host may run one more agent, `blocked` what keeps a resume from being tried"""
+    `room` says that the host may run one more agent, `blocked` what keeps a resume from being tried,
+    `unnamed` that the provider's own id of the session is not known.
+    """
 
     look: Look | None
     resumable: bool = True
     room: bool = True
     dead_cycles: int = 2
     blocked: str | None = None
+    unnamed: bool = False
 
 
 def next_step(standing: Standing, facts: Facts, *, now: datetime) -> Step:
@@ -145,9 +155,15 @@ def _watch(standing: Standing, facts: Facts) -> Step:
     if look is None or look.sight is Sight.UNKNOWN or run is None:
         return Hold(Sight.UNKNOWN.value)
     if not look.gone:
-        return Clear() if run.missed else Rest("its process is alive in its pane")
+        return _alive(standing, facts)
     missed = run.missed + 1
     return Declare(look) if missed >= facts.dead_cycles else Note(missed, look)
+
+
+def _alive(standing: Standing, facts: Facts) -> Step:
+    if standing.run and standing.run.missed:
+        return Clear()
+    return Learn() if facts.unnamed else Rest("its process is alive in its pane")
 
 
 def _dead(standing: Standing, facts: Facts, *, now: datetime) -> Step:

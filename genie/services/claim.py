@@ -10,6 +10,7 @@ from genie.domain.errors import Failed, Refused, Stale
 from genie.domain.events import Kind, event
 from genie.domain.session import Run, Standing
 from genie.ports import Attempt, Tx
+from genie.services.capture import capture
 from genie.services.start import start
 from genie.services.world import World
 
@@ -22,6 +23,7 @@ def claim(world: World, seen: Standing, *, why: Why, attempt: int) -> Standing:
     The caller has the agent's flight. Raises Stale when somebody changed it since it was `seen`, Refused when
     the host is full, and what `start` raises.
     """
+    capture(world, seen)
     with world.registry.begin() as tx:
         tx.lock_name(seen.agent.name)
         claimed = claim_in(world, tx, seen, why=why, attempt=attempt)

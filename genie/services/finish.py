@@ -10,7 +10,8 @@ from genie.domain.agent import IN_PANE, Agent, Desired, End, Life
 from genie.domain.errors import Foreign, Survivors
 from genie.domain.events import Event, Kind, event
 from genie.domain.session import PaneIdentity, Run, Standing
-from genie.ports import Tx
+from genie.domain.team import tmux_name
+from genie.ports import Tx, Wanted
 from genie.services.world import World
 
 RETRY_AFTER_SURVIVORS = timedelta(seconds=30)
@@ -28,7 +29,10 @@ def finish(world: World, standing: Standing) -> Standing:
     world.fault("finish.ended")
     _close_pane(world, standing)
     world.fault("finish.closed")
-    return _settle(world, standing, end)
+    settled = _settle(world, standing, end)
+    if settled.agent.life is Life.TERMINATED and settled.agent.team_tier is None:
+        _close_home_of_one(world, settled.agent)
+    return settled
 
 
 def _end_processes(world: World, standing: Standing) -> None:
@@ -66,10 +70,9 @@ def _pane_of_start(world: World, standing: Standing) -> PaneIdentity | None:
     seen = snapshot.of_run(run.id)
     if seen is None or snapshot.server is None:
         return None
-    started = world.processes.started(seen.pid)
-    if started is None:
-        return None
-    return PaneIdentity(snapshot.server, seen.pane, seen.pid, started, run.id)
+    # The pid of a dead pane may be another process's by now.
+    started = None if seen.dead else world.processes.started(seen.pid)
+    return PaneIdentity(snapshot.server, seen.pane, seen.pid, started or "ended", run.id)
 
 
 def _end_of(world: World, standing: Standing) -> End:
@@ -86,11 +89,25 @@ def _end_of(world: World, standing: Standing) -> End:
 
 def _close_pane(world: World, standing: Standing) -> None:
     """Close the last pane that the agent was in, if it is still the agent's."""
-    runs = [standing.run] if standing.run and standing.run.pane else world.registry.runs(standing.agent.id)
-    pane = next((run.pane for run in runs if run and run.pane), None) or _pane_of_start(world, standing)
+    own = standing.run.pane if standing.run else None
+    pane = own or _pane_of_start(world, standing) or _former_pane(world, standing.agent)
     if pane:
         with suppress(Foreign):
             world.terminal.close(pane)
+
+
+def _former_pane(world: World, agent: Agent) -> PaneIdentity | None:
+    return next((run.pane for run in world.registry.runs(agent.id) if run.pane), None)
+
+
+def _close_home_of_one(world: World, agent: Agent) -> None:
+    """The tmux session of a team of one goes with its one agent, if nothing but the keeper is in it."""
+    if world.registry.roster(Wanted(team=agent.team)):
+        return
+    where = agent.placement
+    inside = [seen for seen in world.terminal.panes(where.socket).panes if seen.session == tmux_name(agent.team)]
+    if len(inside) == 1:
+        world.terminal.close_session(where.socket, tmux_name(agent.team))
 
 
 def _settle(world: World, standing: Standing, end: End) -> Standing:

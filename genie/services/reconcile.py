@@ -14,7 +14,18 @@ from genie.domain.agent import Agent, End, Life, Why, read_end
 from genie.domain.errors import GenieError, MissingProgram, TerminalAway
 from genie.domain.events import Kind, event
 from genie.domain.resume import Never
-from genie.domain.session import Look, PaneIdentity, Run, Server, ServerIdentity, Sight, Snapshot, Standing, look
+from genie.domain.session import (
+    Look,
+    PaneIdentity,
+    PaneSeen,
+    Run,
+    Server,
+    ServerIdentity,
+    Sight,
+    Snapshot,
+    Standing,
+    look,
+)
 from genie.domain.settle import (
     Bring,
     CarryOn,
@@ -24,6 +35,7 @@ from genie.domain.settle import (
     Finish,
     GiveUp,
     Hold,
+    Learn,
     Note,
     Rest,
     Start,
@@ -31,6 +43,7 @@ from genie.domain.settle import (
     next_step,
 )
 from genie.services.begin import begin, carry_on
+from genie.services.capture import capture, unnamed
 from genie.services.claim import claim
 from genie.services.finish import finish
 from genie.services.world import World
@@ -59,7 +72,7 @@ class Pass:
     errors: dict[str, GenieError] = field(default_factory=dict)
     live: list[Run] = field(default_factory=list)
     away: list[str] = field(default_factory=list)
-    strangers: list[tuple[ServerIdentity, str, int, UUID]] = field(default_factory=list)
+    strangers: list[tuple[ServerIdentity, PaneSeen, UUID]] = field(default_factory=list)
 
     def wait_until(self, until: datetime | None) -> None:
         if until and (self.wake_at is None or until < self.wake_at):
@@ -145,7 +158,14 @@ def facts(world: World, standing: Standing, view: View, *, room: bool) -> Facts:
             resumable, blocked = True, error.message
         if view.snapshot(agent.placement.socket) is None:
             blocked = "tmux unreachable"
-    return Facts(look=seen, resumable=resumable, room=room, dead_cycles=world.rules.dead_cycles, blocked=blocked)
+    return Facts(
+        look=seen,
+        resumable=resumable,
+        room=room,
+        dead_cycles=world.rules.dead_cycles,
+        blocked=blocked,
+        unnamed=seen is not None and not seen.gone and unnamed(world, standing),
+    )
 
 
 def _settle(world: World, standing: Standing, view: View, done: Pass, *, room: bool) -> int:
@@ -155,6 +175,9 @@ def _settle(world: World, standing: Standing, view: View, done: Pass, *, room: b
     match step:
         case Rest() | Clear():
             _alive(world, standing, done)
+        case Learn():
+            _alive(world, standing, done)
+            done.errands.append(_errand(world, standing, step))
         case Hold(until=until):
             done.wait_until(until)
         case Note():
@@ -230,6 +253,8 @@ def _errand(world: World, standing: Standing, step: Step) -> Errand:
                 return claim(world, standing, why=Why.AUTO_RESUME, attempt=attempt)
             case Start():
                 return begin(world, standing)
+            case Learn():
+                return capture(world, standing)
             case CarryOn():
                 return carry_on(world, standing)
             case _:
@@ -241,11 +266,11 @@ def _errand(world: World, standing: Standing, step: Step) -> Errand:
 # ---- panes without a live run ---------------------------------------------------------------
 
 
-def _strangers(standings: list[Standing], view: View) -> list[tuple[ServerIdentity, str, int, UUID]]:
+def _strangers(standings: list[Standing], view: View) -> list[tuple[ServerIdentity, PaneSeen, UUID]]:
     """Panes whose command line carries a run that no agent of this pass is in."""
     known = {standing.run.id for standing in standings if standing.run}
     return [
-        (snapshot.server, seen.pane, seen.pid, seen.command_run)
+        (snapshot.server, seen, seen.command_run)
         for snapshot in view.snapshots()
         if snapshot.server
         for seen in snapshot.panes
@@ -253,22 +278,34 @@ def _strangers(standings: list[Standing], view: View) -> list[tuple[ServerIdenti
     ]
 
 
-def close_orphans(world: World, strangers: list[tuple[ServerIdentity, str, int, UUID]], judged: set[UUID]) -> None:
+def close_orphans(
+    world: World, strangers: list[tuple[ServerIdentity, PaneSeen, UUID]], judged: set[UUID]
+) -> list[GenieError]:
     """Close panes that a crash has left behind: those of a run of this registry that has ended and whose
-    agent has gone on without it. Panes of another genie are not known here and are left alone."""
-    fresh = [run for _, _, _, run in strangers if run not in judged]
+    agent has gone on without it. Panes of another genie are not known here and are left alone. Returns what
+    went wrong with some of them; they are tried again once they are judged anew."""
+    fresh = [run for _, _, run in strangers if run not in judged]
     if not fresh:
-        return
-    owners = world.registry.owners(fresh)
-    for server, pane, pid, run in strangers:
+        return []
+    owners, errors = world.registry.owners(fresh), []
+    for server, seen, run in strangers:
         owner = owners.get(run)
-        if run in judged or owner is None or not _orphaned(owner.agent, run):
+        if run in judged or owner is None or not _orphaned(world, owner.agent, run):
             continue
-        started = world.processes.started(pid) or "ended"
-        world.processes.end_tree(run=run, pid=pid, started=started, grace=world.rules.stop_grace)
-        world.terminal.close(PaneIdentity(server, pane, pid, started, run))
+        # The pid of a dead pane may be another process's by now.
+        started = (None if seen.dead else world.processes.started(seen.pid)) or "ended"
+        try:
+            world.processes.end_tree(run=run, pid=seen.pid, started=started, grace=world.rules.stop_grace)
+            world.terminal.close(PaneIdentity(server, seen.pane, seen.pid, started, run))
+        except GenieError as error:
+            errors.append(error)
     judged.update(fresh)
+    return errors
 
 
-def _orphaned(agent: Agent, run: UUID) -> bool:
-    return agent.life is Life.TERMINATED or agent.run != run
+def _orphaned(world: World, agent: Agent, run: UUID) -> bool:
+    """A dead agent's last pane is its own still, though a resume has failed since: it goes back there."""
+    if agent.life is Life.TERMINATED:
+        return True
+    last = next((past.id for past in world.registry.runs(agent.id) if past.pane), None)
+    return run not in (agent.run, last)

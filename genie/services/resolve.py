@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from genie.domain.agent import Agent
 from genie.domain.errors import NotFound
-from genie.domain.team import Clues, Resolution, TierAnswer, resolve
+from genie.domain.team import Clues, Resolution, resolve
 from genie.domain.template import Template
 from genie.services.order import Order
 from genie.services.scene import Scene
@@ -23,12 +23,12 @@ def resolve_team(order: Order, scene: Scene, *, role: str, template: Template | 
     except NotFound as error:
         if error.details.get("kind") == "team":
             raise
-        return _own(row, row.team_chain)
-    return _own(row, found.chain) if found.tier is None else found
+        return _own(row)
+    return _own(row) if found.tier is None else found
 
 
-def _own(row: Agent, chain: tuple[TierAnswer, ...]) -> Resolution:
-    return Resolution(row.team, row.team_tier, chain, new=False)
+def _own(row: Agent) -> Resolution:
+    return Resolution(row.team, row.team_tier, row.team_chain, new=False)
 
 
 def _clues(order: Order, scene: Scene, *, role: str, template: Template | None) -> Clues:

@@ -139,12 +139,9 @@ def decision_of(step: Step) -> str:
     return words.get(type(step), "leave")
 
 
-def ended(row: Standing, *, now: datetime) -> bool:
-    """Whether an agent is at rest: not live, and not about to be brought back."""
-    agent = row.agent
-    if agent.life in LIVE:
-        return False
-    return agent.life is not Life.DEAD or not isinstance(_decision(row, now=now), resume.Resume | resume.Wait)
+def ended(standing: Standing) -> bool:
+    """Whether an agent is at rest. A dead one is not: it will be brought back or given up."""
+    return standing.agent.life not in LIVE | {Life.DEAD}
 
 
 def _decision(standing: Standing, *, now: datetime) -> resume.Decision:

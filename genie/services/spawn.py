@@ -117,7 +117,8 @@ def rehearse(world: World, order: Order) -> Rehearsed:
     if isinstance(planned.decision, Resume) and planned.row and planned.row.session:
         agent = planned.row.agent
         return Rehearsed(planned=planned, name=agent.name, launch=planned.row.session.launch, color=agent.color)
-    launch, _, _ = _launch(world, planned, _birth(planned, session, name), prompt_file=_long(planned) or None)
+    prompt_file = world.launches.prompt_path(session) if _long(planned) else None
+    launch, _, _ = _launch(world, planned, _birth(planned, session, name), prompt_file=prompt_file)
     return Rehearsed(planned=planned, name=name, launch=launch, color=color)
 
 

@@ -397,9 +397,3 @@ def test_resume_by_hand_ignores_the_budget(attempts: int) -> None:
 @pytest.mark.parametrize(("after", "late"), [(-1, False), (9.999999, False), (10, True), (11, True)])
 def test_overdue(after: float, late: bool) -> None:
     assert overdue(NOW, timedelta(seconds=10), now=NOW + timedelta(seconds=after)) is late
-
-
-def test_an_agent_is_a_value() -> None:
-    with pytest.raises(AttributeError):
-        AGENT.life = Life.DEAD  # type: ignore[misc]
-    assert replace(AGENT) == AGENT

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from genie.domain.errors import BadInput, BadTemplate, MissingProgram, NotAllowed
 from genie.domain.session import Launch, Session
@@ -20,7 +21,8 @@ SECRETS = ("CLAUDECODE", "CLAUDE_CODE_SESSION_ID", "CODEX_THREAD_ID")
 @dataclass
 class Agentic:
     """A provider with conversations. `own_ids` says that it chooses session ids itself, as codex does;
-    `heard` are the sessions that hold a message; `missing` takes the program away."""
+    `heard` are the sessions that hold a message, `chosen` its own ids of sessions that can be told by now;
+    `missing` takes the program away."""
 
     name: str = "claude"
     conversational: bool = True
@@ -30,6 +32,7 @@ class Agentic:
     missing: bool = False
     asked: list[Ask] = field(default_factory=list)
     heard: set[str] = field(default_factory=set)
+    chosen: dict[UUID, str] = field(default_factory=dict)
 
     def _need(self) -> None:
         if self.missing:
@@ -61,7 +64,7 @@ class Agentic:
         return session.provider_session is not None
 
     def find_session(self, session: Session, *, env: Mapping[str, str], since: datetime, pid: int) -> str | None:
-        return session.provider_session
+        return session.provider_session or self.chosen.get(session.id)
 
     def version(self) -> str | None:
         return None if self.missing else "1.0"

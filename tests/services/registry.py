@@ -13,7 +13,7 @@ from datetime import datetime
 from threading import Lock, get_ident
 from uuid import UUID
 
-from genie.domain.agent import Agent, Life
+from genie.domain.agent import Agent, Desired, Life
 from genie.domain.errors import BadInput, Conflict, Failed, GenieError, RegistryAway, Stale
 from genie.domain.events import Event
 from genie.domain.session import Run, Session, Standing
@@ -209,7 +209,8 @@ class MemoryRegistry:
         self.beats[host] = at
         store = self.store
         open_ones = {run.agent for run in store.live_runs()}
-        busy = [a for a in store.agents.values() if a.host == host and (a.life in AT_WORK or a.id in open_ones)]
+        own = [agent for agent in store.agents.values() if agent.host == host]
+        busy = [agent for agent in own if agent.life in AT_WORK or agent.id in open_ones or _to_be_gone(agent)]
         return [store.standing(agent) for agent in sorted(busy, key=lambda a: (a.created_at, a.id))]
 
     def last_beat(self, host: str) -> datetime | None:
@@ -291,6 +292,11 @@ class MemoryRegistry:
             if (agent.name, agent.team) == (team.lead, team.name) and agent.session and agent.life is not Life.TERMINATED
         ]
         return [(session, team) for session, team in leads if session]
+
+
+def _to_be_gone(agent: Agent) -> bool:
+    """A kill that was wanted and is not carried out, whatever the agent's life is."""
+    return agent.desired is Desired.GONE and agent.life is not Life.TERMINATED
 
 
 def _selected(agent: Agent, wanted: Wanted) -> bool:

@@ -13,10 +13,13 @@ from genie.domain.agent import Create, Desired, Life, Parallel, Resume, Why
 from genie.domain.errors import BadInput, Conflict, NotFound, Stale, TimedOut
 from genie.domain.events import Kind
 from genie.domain.session import Standing
+from genie.domain.template import Template
 from genie.ports import Wanted
-from genie.services import spawn as spawning
 from genie.services.claim import claim
+from genie.services.flights import Flights
+from genie.services.spawn import Spawned
 from tests.services.bench import Bench
+from tests.services.ports import MemoryTemplates
 
 
 def test_a_new_name_is_created_and_runs(bench: Bench) -> None:
@@ -303,7 +306,7 @@ def test_a_spawn_waits_for_another_command_on_the_row(bench: Bench) -> None:
     agent = bench.agent().id
     assert bench.world.flights.board(agent)
     land = Thread(target=bench.world.flights.land, args=(agent,))
-    spawned: list[spawning.Spawned] = []
+    spawned: list[Spawned] = []
     thread = Thread(target=lambda: spawned.append(bench.spawn()))
     thread.start()
     land.start()
@@ -313,31 +316,40 @@ def test_a_spawn_waits_for_another_command_on_the_row(bench: Bench) -> None:
     assert not bench.world.flights.busy(agent)
 
 
+class Hurried(Flights):
+    """Nobody waits for another command."""
+
+    def wait(self, agent: UUID, *, within: timedelta) -> None:
+        super().wait(agent, within=timedelta(0))
+
+
 @pytest.mark.parametrize("life", [Life.SUSPENDED, Life.DONE])
-def test_a_command_that_never_lands_ends_the_patience(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch, life: Life
-) -> None:
-    monkeypatch.setattr(spawning, "PATIENCE", timedelta(0))
+def test_a_command_that_never_lands_ends_the_patience(bench: Bench, life: Life) -> None:
     bench.bring_to(life)
     before = bench.registry.commits
+    bench.world = replace(bench.world, flights=Hurried())
     assert bench.world.flights.board(bench.agent().id)
     with pytest.raises(TimedOut):
         bench.spawn()
     assert (bench.life(), bench.registry.commits) == (life, before)
 
 
-def test_a_name_that_is_changed_all_the_time_is_a_conflict(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+class Changing(MemoryTemplates):
+    """Somebody always comes in between."""
+
     tries = 0
 
-    def always_stale(*_: object) -> object:
-        nonlocal tries
-        tries += 1
-        raise Stale("changed")
+    def find(self, name: str, *, cwd: str) -> Template | None:
+        self.tries += 1
+        raise Stale(f"'{name}' was changed by somebody else just now")
 
-    monkeypatch.setattr(bench.templates, "find", always_stale)
+
+def test_a_name_that_is_changed_all_the_time_is_a_conflict(bench: Bench) -> None:
+    templates = Changing()
+    bench.world = replace(bench.world, templates=templates)
     with pytest.raises(Conflict, match="by others all the time"):
         bench.spawn()
-    assert tries == spawning.TRIES
+    assert templates.tries == 5
 
 
 def test_a_claim_of_what_somebody_else_has_changed_is_stale(bench: Bench) -> None:

@@ -73,7 +73,7 @@ class PostgresRegistry:
     # ---- agents ----
 
     def roster(self, wanted: Wanted) -> list[Standing]:
-        """Of several tags an agent has all, of several names or lives one."""
+        """Of several names, lives or tags an agent has one."""
         return self._standings(
             sql.ROSTER,
             {
@@ -110,6 +110,9 @@ class PostgresRegistry:
         found = self._fetch(sql.KEPT_IDS, {})
         sessions = frozenset(id_ for is_session, id_ in found if is_session)
         return sessions, frozenset(id_ for is_session, id_ in found if not is_session)
+
+    def server_version(self) -> str:
+        return str(self._fetch("show server_version", {})[0][0]).split(" ")[0]
 
     # ---- events ----
 

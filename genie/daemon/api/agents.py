@@ -144,14 +144,16 @@ def _selected(world: World, body: SelectBody, *, resuming: bool) -> list[str]:
         raise BadInput("no agent is named", hint="give names, --team or --tag" + (" or --all" if resuming else ""))
     if body.all and not resuming:
         raise BadInput("all is for resume only")
-    wanted = Wanted(names=body.names, team=body.team, tags=body.tags)
-    standings = [found.standing for found in roster.ls(world, wanted)]
-    if body.names:
-        return [standing.agent.name for standing in standings]
+    named = list(dict.fromkeys(body.names))
+    if named:
+        roster.ls(world, Wanted(names=tuple(named)))
+    if not (body.team or body.tags or body.all):
+        return named
+    standings = [found.standing for found in roster.ls(world, Wanted(team=body.team, tags=body.tags))]
     if resuming:
         ready = [s.agent.name for s in standings if s.agent.life not in LIVE | {Life.DONE}]
     else:
         ready = [s.agent.name for s in standings]
-    if not ready and not body.all:
+    if not (ready or named or body.all):
         raise NotAllowed("no agent of that selection is in a state for it", hint="genie ls --all")
-    return ready
+    return list(dict.fromkeys(named + ready))

@@ -25,9 +25,10 @@ Here = Annotated[Context, Depends(context)]
 def get_database(here: Here) -> Answer:
     """Where the registry is and how it is."""
     engine = here.engine
-    state, current, head, problem = "up", None, None, engine.problem
+    state, current, head, version, problem = "up", None, None, None, engine.problem
     try:
         current, head = bootstrap.schema(_dsn(engine))
+        version = engine.world.registry.server_version()
     except GenieError as error:
         state, problem = "away", error
     return Answer(
@@ -36,6 +37,7 @@ def get_database(here: Here) -> Answer:
             "url": masked(engine.dsn or ""),
             "dsn": engine.dsn,
             "state": state,
+            "version": version,
             "schema": current,
             "head": head,
             "psql": engine.database.program("psql"),

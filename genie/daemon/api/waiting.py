@@ -59,13 +59,13 @@ async def _until_ended(here: Context, request: Request, name: str) -> Row:
     async with following(here, after=cursor) as batches:
         standing = await run_in_threadpool(get, world, name)
         agent = standing.agent.id
-        if not ended(standing, now=world.clock.now()):
+        if not ended(standing):
             async for batch in batches:
                 if await request.is_disconnected():
                     break
                 if batch and all(event.agent != agent for event in batch):
                     continue
                 standing = await run_in_threadpool(get, world, name)
-                if ended(standing, now=world.clock.now()):
+                if ended(standing):
                     break
     return (await run_in_threadpool(rows, world, [standing]))[0]

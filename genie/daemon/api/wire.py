@@ -162,7 +162,7 @@ def explanation(known: Explanation) -> dict[str, Any]:
             "explicit": agent.team_explicit,
             "chain": [tier(answer) for answer in agent.team_chain],
         },
-        "pane": {"sight": known.look.sight, "detail": str(known.look.end) if known.look.gone else "alive"}
+        "pane": {"sight": known.look.sight, "detail": str(known.look.end) if known.look.gone else ""}
         if known.look
         else None,
         "events": [event(one, name=agent.name) for one in known.events],

@@ -1,0 +1,192 @@
+"""The heartbeat over 500 live panes and 1,000 agents: CPU, statements and tmux calls of one pass."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import psutil
+import psycopg
+
+from benchmarks.figures import Figure, Sample, main
+from benchmarks.harness import Own, cpu_ms, family, own, until
+from genie import bootstrap
+from genie.adapters.launches import FileLaunches
+from genie.adapters.postgres.embedded import Embedded, data_dir
+from genie.adapters.postgres.registry import PostgresRegistry
+from genie.domain.agent import Agent, Desired, Life
+from genie.domain.session import Standing
+from genie.ports import Wanted
+from genie.services.reconcile import reconcile
+from genie.services.world import World
+
+PANES = 500
+OTHERS = 500
+PASSES = 15
+BEATS = 10
+LIMIT = 50.0
+
+
+def measure() -> list[Figure]:
+    with own(GENIE_MAX_RUNNING="2000") as genie:
+        genie.fill(PANES, teams=10)
+        _add(genie, OTHERS)
+        figures = _daemon("500 panes, 500 agents stopped or done", genie)
+        figures += _alone("500 panes, 500 agents stopped or done", genie)
+        _let_wait(genie)
+        figures += _daemon("500 panes, 500 dead ones that wait for their next resume", genie)
+        figures += _alone("500 panes, 500 dead ones that wait for their next resume", genie)
+    return figures
+
+
+# ---- other agents ---------------------------------------------------------------------------
+
+
+def _add(genie: Own, count: int) -> None:
+    """Agents without a pane, half of them stopped and half of them done, made from a running one."""
+    registry = PostgresRegistry(genie.dsn(), 1)
+    model = registry.roster(Wanted(names=("a000",)))[0]
+    launches = FileLaunches(genie.home)
+    with registry.begin() as tx:
+        for number in range(count):
+            copy = _copy(model, number)
+            assert copy.session
+            assert copy.run
+            launches.keep_environment(copy.session.id, launches.environment(model.session.id if model.session else uuid4()))
+            tx.add_agent(copy.agent)
+            tx.add_session(copy.session)
+            tx.add_run(copy.run)
+    registry.close()
+
+
+def _copy(model: Standing, number: int) -> Standing:
+    assert model.session
+    assert model.run
+    now, stopped = datetime.now(UTC), number % 2 == 0
+    ids = uuid4(), uuid4(), uuid4()
+    agent = replace(model.agent, id=ids[0], name=f"b{number:03}", session=ids[1], run=ids[2], version=1)
+    life, desired = (Life.SUSPENDED, Desired.STOPPED) if stopped else (Life.DONE, Desired.RUNNING)
+    session = replace(model.session, id=ids[1], agent=ids[0], provider_session=None)
+    run = replace(model.run, id=ids[2], agent=ids[0], session=ids[1], pane=None, ended_at=now, exit_code=0)
+    return Standing(replace(agent, life=life, desired=desired), session, run)
+
+
+def _let_wait(genie: Own) -> None:
+    """Make dead ones of them that wait an hour for their second resume."""
+    registry = PostgresRegistry(genie.dsn(), 1)
+    waiting = [standing.agent for standing in registry.roster(Wanted()) if standing.agent.name.startswith("b")]
+    with registry.begin() as tx:
+        for agent in waiting:
+            tx.save_agent(_dead(agent))
+    registry.close()
+
+
+def _dead(agent: Agent) -> Agent:
+    policy = replace(agent.policy, cooldown=timedelta(hours=1), stable_after=timedelta(days=1))
+    changed = replace(agent, life=Life.DEAD, desired=Desired.RUNNING, policy=policy)
+    return replace(changed, attempts=1, last_attempt=datetime.now(UTC))
+
+
+# ---- in the daemon --------------------------------------------------------------------------
+
+
+def _daemon(scene: str, genie: Own) -> list[Figure]:
+    """CPU of the daemon's process over some beats, everything that follows a pass included."""
+    passes = _passes(genie)
+    until(lambda: _passes(genie) > passes, pause=0.05)
+    others = {"tmux server": [genie.tmux_pid()], "PostgreSQL": family(genie.postgres_pid())}
+    passes, began = _passes(genie), cpu_ms(genie.pid)
+    before = {name: cpu_ms(*pids) for name, pids in others.items()}
+    clients = _children_ms(genie.pid)
+    until(lambda: _passes(genie) >= passes + BEATS, pause=0.5, within=120)
+    done = _passes(genie) - passes
+    each = (cpu_ms(genie.pid) - began) / done
+    beside = [f"{name} {(cpu_ms(*others[name]) - value) / done:.0f} ms" for name, value in before.items()]
+    beside.append(f"tmux client {(_children_ms(genie.pid) - clients) / done:.0f} ms")
+    said = f"CPU of others a beat: {', '.join(beside)}"
+    what = f"heartbeat in the daemon, {scene}: CPU a beat"
+    return [Figure(what, f"{each:.0f} ms (mean of {done})", said, None, f"{LIMIT:.0f} ms", each < LIMIT)]
+
+
+def _children_ms(pid: int) -> float:
+    """CPU of the children that have ended, in steps of 10 ms each."""
+    times = psutil.Process(pid).cpu_times()
+    return float(times.children_user + times.children_system) * 1000
+
+
+def _passes(genie: Own) -> int:
+    return int(genie.genie.daemon()["heartbeat"]["passes"])
+
+
+# ---- apart from it --------------------------------------------------------------------------
+
+
+def _alone(scene: str, genie: Own) -> list[Figure]:
+    """`reconcile` by itself in this process, the daemon stopped: its CPU, statements and tmux calls."""
+    genie.stop()
+    configured = bootstrap.configure(genie.home)
+    dsn = bootstrap.database(genie.home, configured).start()
+    registry = PostgresRegistry(dsn)
+    world = bootstrap.open_world(genie.home, configured, registry, watch=lambda _: None)
+    reconcile(world)
+    took = Sample([_cpu_of_a_pass(world) for _ in range(PASSES)])
+    beat = Sample([_cpu(lambda: world.registry.beat(world.host, at=world.clock.now())) for _ in range(PASSES)])
+    look = Sample([_cpu(lambda: world.terminal.panes(genie.socket)) for _ in range(PASSES)])
+    calls, statements = _count(genie, world, dsn)
+    registry.close()
+    genie.launch()
+    parts = f"of it `Registry.beat` {beat.median:.1f} ms, `Terminal.panes` {look.median:.1f} ms"
+    counted = f"{statements:g} statements, {calls:g} tmux calls"
+    met = took.median < LIMIT
+    return [
+        Figure(f"`reconcile` by itself, {scene}: CPU a pass", str(took), parts, None, f"{LIMIT:.0f} ms", met),
+        Figure(f"`reconcile`, {scene}: calls a pass", counted, "", None, "1 and 1", (statements, calls) == (1, 1)),
+    ]
+
+
+def _cpu_of_a_pass(world: World) -> float:
+    return _cpu(lambda: reconcile(world))
+
+
+def _cpu(work: object) -> float:
+    assert callable(work)
+    began = time.process_time()
+    work()
+    return (time.process_time() - began) * 1000
+
+
+def _count(genie: Own, world: World, dsn: str) -> tuple[float, float]:
+    """Programs started and statements sent, a pass."""
+    started = Counter[str]()
+    sys.addaudithook(lambda event, _: started.update([event]) if event == "subprocess.Popen" else None)
+    log = Embedded(data_dir(genie.home)).log
+    with psycopg.connect(dsn, autocommit=True) as own_connection:
+        own_connection.execute("alter system set log_statement = 'all'")
+        own_connection.execute("select pg_reload_conf()")
+        until(lambda: _logs(own_connection), pause=0.05)
+        size = log.stat().st_size
+        started.clear()
+        for _ in range(PASSES):
+            reconcile(world)
+        calls = started["subprocess.Popen"] / PASSES
+        own_connection.execute("alter system reset log_statement")
+        own_connection.execute("select pg_reload_conf()")
+    lines = log.read_bytes()[size:].decode(errors="replace").splitlines()
+    sent = [line for line in lines if "LOG:  statement:" in line or "LOG:  execute" in line]
+    mine = [line for line in sent if "alter system" not in line and "pg_reload_conf" not in line]
+    if "--show" in sys.argv:
+        print(Counter(line.split("LOG:")[1][:60] for line in mine), file=sys.stderr)
+    return calls, len(mine) / PASSES
+
+
+def _logs(connection: psycopg.Connection[tuple[object, ...]]) -> bool:
+    row = connection.execute("show log_statement").fetchone()
+    return row is not None and row[0] == "all"
+
+
+if __name__ == "__main__":
+    main(measure)

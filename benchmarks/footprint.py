@@ -1,0 +1,83 @@
+"""Memory and idle CPU of the daemon with 100 agents; memory of a runner that waits."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from uuid import uuid4
+
+import psutil
+
+from benchmarks.figures import Figure, main
+from benchmarks.harness import Own, cpu_ms, family, own
+from genie import bootstrap
+
+AGENTS = 100
+IDLE = 20
+"""Seconds."""
+IMPORTS = "import fastapi, uvicorn, sqlalchemy, psycopg, libtmux, apscheduler, pydantic_settings, structlog, alembic"
+SLEEPS = "import time; time.sleep(30)"
+
+
+def measure() -> list[Figure]:
+    with own(GENIE_MAX_RUNNING="200") as genie:
+        empty = _resident(genie.pid)[0]
+        genie.fill(AGENTS, teams=4)
+        for _ in range(20):
+            genie.genie.ls()
+        return [_memory(genie, empty), _runner(genie), *_idle(genie)]
+
+
+def _memory(genie: Own, empty: float) -> Figure:
+    full, alone = _resident(genie.pid)
+    floor, _ = _resident_of([sys.executable, "-c", f"{IMPORTS}; {SLEEPS}"], 5)
+    measured = f"{full:.0f} MB resident ({alone:.0f} its own; {empty:.0f} before the first agent)"
+    beside = f"its libraries imported and nothing done: {floor:.0f} MB"
+    return Figure(f"daemon with {AGENTS} agents", measured, beside, full / floor, "150 MB", full < 150)
+
+
+def _runner(genie: Own) -> Figure:
+    program = str(bootstrap.HERE / "runner.py")
+    nowhere = str(genie.directory / "nowhere.json")
+    ours, alone = _resident_of([sys.executable, "-I", "-S", program, str(uuid4()), nowhere], 1)
+    bare, _ = _resident_of([sys.executable, "-I", "-S", "-c", SLEEPS], 1)
+    measured = f"{ours:.1f} MB resident ({alone:.1f} its own), until it has become the agent"
+    return Figure("a waiting runner", measured, f"`python -I -S`, asleep: {bare:.1f} MB", ours / bare)
+
+
+def _idle(genie: Own) -> list[Figure]:
+    """In percent of one core; the daemon's tmux clients are its children and are counted with it."""
+    parts = {"PostgreSQL": family(genie.postgres_pid()), "tmux server": [genie.tmux_pid()]}
+    before = {name: cpu_ms(*pids) for name, pids in parts.items()}
+    own_before, clients = cpu_ms(genie.pid), _children(genie.pid)
+    time.sleep(IDLE)
+    daemon = (cpu_ms(genie.pid) - own_before) / IDLE / 10
+    tmux = (_children(genie.pid) - clients) / IDLE * 100
+    said = [f"{name} {(cpu_ms(*pids) - before[name]) / IDLE / 10:.2f} %" for name, pids in parts.items()]
+    measured = f"{daemon:.2f} % of a core over {IDLE} s"
+    return [Figure(f"idle CPU of the daemon, {AGENTS} agents", measured, ", ".join([*said, f"tmux clients {tmux:.2f} %"]))]
+
+
+def _children(pid: int) -> float:
+    times = psutil.Process(pid).cpu_times()
+    return float(times.children_user + times.children_system)
+
+
+def _resident(pid: int) -> tuple[float, float]:
+    """MB resident, and of them those that no other process shares."""
+    memory = psutil.Process(pid).memory_full_info()
+    return memory.rss / 1e6, memory.uss / 1e6
+
+
+def _resident_of(argv: Sequence[str], settle: float) -> tuple[float, float]:
+    with subprocess.Popen(argv, stdin=subprocess.DEVNULL) as process:
+        time.sleep(settle)
+        found = _resident(process.pid)
+        process.kill()
+    return found
+
+
+if __name__ == "__main__":
+    main(measure)

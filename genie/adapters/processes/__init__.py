@@ -1,0 +1,6 @@
+"""Processes: who lives, who ended, and the end of a whole tree."""
+
+from genie.adapters.processes.system import SystemProcesses
+from genie.adapters.processes.watcher import Watcher
+
+__all__ = ["SystemProcesses", "Watcher"]
