@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
 from uuid import UUID
@@ -31,6 +32,7 @@ from genie.ports import Clock, Feed, Registry, Watcher
 from genie.services.world import Rules, World
 from genie.settings import Settings
 
+UNSWEPT = timedelta(minutes=10)
 HERE = Path(__file__).resolve().parent
 PG_OPTIONS = {"host": "host", "port": "port", "user": "username", "dbname": "dbname"}
 
@@ -134,7 +136,7 @@ def open_world(home: Home, configured: Settings, registry: Registry, *, watch: C
         providers=InstalledProviders(_provider_options(configured)),
         templates=FileTemplates(home, paths.package_dir("agents")),
         team_files=ClaudeFiles(),
-        launches=FileLaunches(home),
+        launches=FileLaunches(home, young=UNSWEPT),
         places=LocalPlaces(),
         clock=clock(),
         ids=RandomIds(),

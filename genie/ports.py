@@ -303,7 +303,7 @@ class Processes(Protocol):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
     """What a spawn wants of a provider. `prompt_file` is where a prompt lies that is too long for
-    a command line; `settings` is the provider's section of the configuration."""
+    a command line; `skill` is run before the prompt, `skills` are told about."""
 
     session: UUID
     name: str
@@ -317,6 +317,7 @@ class Ask:
     model: str | None
     effort: str | None
     permission_mode: PermissionMode | None
+    skill: str | None
     skills: tuple[str, ...]
     tools: tuple[str, ...]
     disallowed_tools: tuple[str, ...]
@@ -367,6 +368,10 @@ class Provider(Protocol):
         """The argv that goes on with the session: that of the spawn but for the session flag and the
         first prompt. Where the provider has nothing to go on with (no message was ever kept), the argv
         of a fresh start with the same id. Raises NotAllowed when it cannot be continued at all."""
+        ...
+
+    def tell(self, argv: tuple[str, ...], prompt: str) -> tuple[str, ...]:
+        """The argv of a resume with something new to do. A first prompt that is still in it stays."""
         ...
 
     def can_resume(self, session: Session, *, env: Mapping[str, str]) -> bool: ...
@@ -432,12 +437,16 @@ class Launches(Protocol):
         """Empty when there is none."""
         ...
 
-    def prompt_path(self, session: UUID) -> str:
+    def prompt_path(self, of: UUID) -> str:
         """Where `keep_prompt` writes; nothing need be there yet."""
         ...
 
-    def keep_prompt(self, session: UUID, prompt: str) -> str:
-        """Write a long prompt; returns the file's path."""
+    def keep_prompt(self, of: UUID, prompt: str) -> str:
+        """Write a long prompt of a session, or what a run is to be told; returns the file's path."""
+        ...
+
+    def prompt(self, of: UUID) -> str | None:
+        """What was kept; None for nothing."""
         ...
 
     def release(self, run: UUID, *, argv: Sequence[str], env: Mapping[str, str], cwd: str) -> None:

@@ -9,7 +9,9 @@ import json
 import os
 import re
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -21,10 +23,13 @@ _OURS = re.compile(rf"(?:\.)?({_UUID})\.(?:json|md)(?:\.[a-z0-9_]+\.tmp)?")
 
 
 class FileLaunches:
-    """Implements `genie.ports.Launches`. Raises Failed when a file cannot be written or read."""
+    """Implements `genie.ports.Launches`. Files younger than `young` are swept by nobody: they are written
+    before the registry knows what they belong to.
+    Raises Failed when a file cannot be written or read."""
 
-    def __init__(self, home: Home) -> None:
+    def __init__(self, home: Home, *, young: timedelta = timedelta(0)) -> None:
         self._home = home
+        self._young = young
 
     def keep_environment(self, session: UUID, env: Mapping[str, str]) -> None:
         _write(self._home.environments / f"{session}.json", json.dumps(dict(env)).encode())
@@ -39,13 +44,21 @@ class FileLaunches:
             raise Failed(f"cannot read {path}: {error}") from error
         return env
 
-    def prompt_path(self, session: UUID) -> str:
-        return str(self._home.prompts / f"{session}.md")
+    def prompt_path(self, of: UUID) -> str:
+        return str(self._home.prompts / f"{of}.md")
 
-    def keep_prompt(self, session: UUID, prompt: str) -> str:
-        path = Path(self.prompt_path(session))
+    def keep_prompt(self, of: UUID, prompt: str) -> str:
+        path = Path(self.prompt_path(of))
         _write(path, prompt.encode("utf-8", "surrogateescape"))
         return str(path)
+
+    def prompt(self, of: UUID) -> str | None:
+        try:
+            return Path(self.prompt_path(of)).read_bytes().decode("utf-8", "surrogateescape")
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise Failed(f"cannot read {self.prompt_path(of)}: {error.strerror}") from error
 
     def release(self, run: UUID, *, argv: Sequence[str], env: Mapping[str, str], cwd: str) -> None:
         launch = {"argv": list(argv), "env": dict(env), "cwd": cwd}
@@ -55,9 +68,9 @@ class FileLaunches:
         (self._home.launch / f"{run}.json").unlink(missing_ok=True)
 
     def sweep(self, *, sessions: frozenset[UUID], runs: frozenset[UUID]) -> None:
-        _sweep(self._home.launch, keep=runs)
-        _sweep(self._home.environments, keep=sessions)
-        _sweep(self._home.prompts, keep=sessions)
+        _sweep(self._home.launch, keep=runs, young=self._young)
+        _sweep(self._home.environments, keep=sessions, young=self._young)
+        _sweep(self._home.prompts, keep=sessions | runs, young=self._young)
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -74,10 +87,17 @@ def _write(path: Path, content: bytes) -> None:
         raise Failed(f"cannot write {path}: {error.strerror}", hint="genie doctor") from error
 
 
-def _sweep(directory: Path, *, keep: frozenset[UUID]) -> None:
+def _sweep(directory: Path, *, keep: frozenset[UUID], young: timedelta) -> None:
     if not directory.is_dir():
         return
     for path in directory.iterdir():
         ours = _OURS.fullmatch(path.name)
-        if ours and UUID(ours[1]) not in keep:
+        if ours and UUID(ours[1]) not in keep and _age(path) >= young:
             path.unlink(missing_ok=True)
+
+
+def _age(path: Path) -> timedelta:
+    try:
+        return timedelta(seconds=max(time.time() - path.stat().st_mtime, 0))
+    except FileNotFoundError:
+        return timedelta(0)

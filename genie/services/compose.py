@@ -59,7 +59,7 @@ class Wishes:
 def understand(world: World, order: Order, template: Template | None, rules: Rules, team: Team | None) -> Wishes:
     """Check every word of the order. Raises BadInput for the first that is wrong."""
     _check_texts(order)
-    mode = _permission_mode(order) or (template.permission_mode if template else None)
+    mode = _permission_mode(order) or (template.permission_mode if template and not order.command else None)
     layout = one_of("layout", order.layout, Layout) if order.layout else None
     color = one_of("colour", order.color, Color) if order.color else None
     restart = one_of("restart policy", order.restart, Restart) if order.restart else None
@@ -77,7 +77,8 @@ def understand(world: World, order: Order, template: Template | None, rules: Rul
 
 
 def _check_texts(order: Order) -> None:
-    if order.prompt and len(order.prompt.encode(errors="surrogateescape")) > LONGEST_PROMPT:
+    _check_encoding(order)
+    if order.prompt and len(order.prompt.encode()) > LONGEST_PROMPT:
         raise BadInput(
             f"the prompt has {len(order.prompt)} characters; the limit is {LONGEST_PROMPT} bytes",
             hint="put it into a file and name the file in the prompt",
@@ -91,6 +92,23 @@ def _check_texts(order: Order) -> None:
     for text in (order.prompt or "", *order.command, *order.extra_args):
         if "\0" in text:
             raise BadInput("a NUL byte cannot be given to a program", hint="remove it from the prompt or command")
+
+
+def _check_encoding(order: Order) -> None:
+    """What the registry keeps must be text; the values of the environment need not be."""
+    kept = {
+        "the prompt": order.prompt or "",
+        "the command": " ".join(order.command),
+        "--extra-args": " ".join(order.extra_args),
+        "the directory": f"{order.cwd or ''}{order.caller.cwd}",
+        "--description": order.description or "",
+        "--tag": " ".join(order.tags),
+    }
+    for what, text in kept.items():
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise BadInput(f"{what} is not valid UTF-8", hint="rename or re-encode it") from error
 
 
 def _permission_mode(order: Order) -> PermissionMode | None:
@@ -137,8 +155,8 @@ class Birth:
 
 
 def ask_of(order: Order, template: Template | None, wishes: Wishes, birth: Birth, *, prompt_file: str | None) -> Ask:
-    """What the provider is asked."""
-    skills = (order.skill,) if order.skill else ()
+    """What the provider is asked. A command of the caller's knows nothing of a template's models and tools."""
+    kept = template if not order.command else None
     return Ask(
         session=birth.session,
         name=birth.name,
@@ -149,15 +167,16 @@ def ask_of(order: Order, template: Template | None, wishes: Wishes, birth: Birth
         prompt_file=prompt_file,
         command=order.command,
         cwd=wishes.cwd,
-        model=order.model or (template.model if template else None),
-        effort=template.effort if template else None,
+        model=order.model or (kept.model if kept else None),
+        effort=kept.effort if kept else None,
         permission_mode=wishes.permission_mode,
-        skills=(template.skills if template else ()) + skills,
-        tools=template.tools if template else (),
-        disallowed_tools=template.disallowed_tools if template else (),
-        mcp=template.mcp if template else (),
-        add_dirs=template.add_dirs if template else (),
-        extra_args=(template.extra_args if template else ()) + order.extra_args,
+        skill=order.skill,
+        skills=kept.skills if kept else (),
+        tools=kept.tools if kept else (),
+        disallowed_tools=kept.disallowed_tools if kept else (),
+        mcp=kept.mcp if kept else (),
+        add_dirs=kept.add_dirs if kept else (),
+        extra_args=(kept.extra_args if kept else ()) + order.extra_args,
         env=wishes.base_env,
     )
 
@@ -176,6 +195,8 @@ def environment_of(ask: Ask, plan: Plan, provider: Provider, birth: Birth, home:
     }
     if ask.model:
         own["GENIE_MODEL"] = ask.model
+    if ask.prompt and len(ask.prompt.encode()) <= provider.prompt_limit:
+        own["AGENT_GOAL"] = ask.prompt
     if birth.parent:
         own |= {"GENIE_PARENT": birth.parent, "GENIE_ROOT": birth.root or birth.parent}
     return env | own | dict(plan.env)

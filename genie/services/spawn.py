@@ -215,10 +215,17 @@ def _warnings(
 def _write(world: World, tx: Tx, planned: Planned, boarded: list[UUID]) -> Standing:
     if isinstance(planned.decision, Resume) and planned.row:
         _board(world, planned.row.agent.id, boarded)
-        return claim_in(world, tx, planned.row, why=Why.RESUME, attempt=0)
+        return _resume(world, tx, planned, planned.row)
     if isinstance(planned.decision, Create) and planned.decision.anew and planned.row:
         _board(world, planned.row.agent.id, boarded)
     return _create(world, tx, planned, boarded)
+
+
+def _resume(world: World, tx: Tx, planned: Planned, row: Standing) -> Standing:
+    claimed = claim_in(world, tx, row, why=Why.RESUME, attempt=0)
+    if planned.order.prompt and claimed.run:
+        world.launches.keep_prompt(claimed.run.id, planned.order.prompt)
+    return claimed
 
 
 def _board(world: World, agent: UUID, boarded: list[UUID]) -> None:
@@ -252,7 +259,7 @@ def _birth(planned: Planned, session: UUID, name: str) -> Birth:
 def _long(planned: Planned) -> str:
     """The prompt, when it is too long for the provider's command line; else empty."""
     prompt = planned.order.prompt or ""
-    return prompt if len(prompt.encode(errors="surrogateescape")) > planned.provider.prompt_limit else ""
+    return prompt if len(prompt.encode()) > planned.provider.prompt_limit else ""
 
 
 def _launch(

@@ -117,7 +117,16 @@ def _release(world: World, session: Session, run: Run) -> None:
 def _argv(world: World, session: Session, run: Run, environment: dict[str, str]) -> tuple[str, ...]:
     if run.why is Why.SPAWN:
         return session.launch.argv
-    return world.providers.get(session.provider).resume(session.launch, session=session, env=environment)
+    provider = world.providers.get(session.provider)
+    argv = provider.resume(session.launch, session=session, env=environment)
+    told = world.launches.prompt(run.id)
+    if told is None:
+        return argv
+    if len(told.encode()) > provider.prompt_limit:
+        told = (
+            f"Your task is in the file {world.launches.prompt_path(run.id)}. Read all of it first and do what it says."
+        )
+    return provider.tell(argv, told)
 
 
 # ---- what the registry says afterwards ------------------------------------------------------

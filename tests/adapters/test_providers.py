@@ -54,6 +54,7 @@ def make_ask(bin_dir: Path, **changes: object) -> Ask:
         model=None,
         effort=None,
         permission_mode=None,
+        skill=None,
         skills=(),
         tools=(),
         disallowed_tools=(),
@@ -217,12 +218,21 @@ def test_a_long_prompt_goes_by_its_file(name: str, bin_dir: Path) -> None:
 
 @pytest.mark.parametrize(("name", "sign"), [("claude", "/"), ("codex", "$")])
 def test_a_skill_leads_the_prompt(name: str, sign: str, bin_dir: Path) -> None:
-    plan = provider(name).plan(make_ask(bin_dir, prompt="build it", skills=("tdd", "review")))
+    plan = provider(name).plan(make_ask(bin_dir, prompt="build it", skill="tdd", skills=("review",)))
     assert plan.argv[-1] == f"{sign}tdd build it"
     assert any("review" in argument and "tdd" not in argument for argument in plan.argv[:-1])
-    silent = provider(name).plan(make_ask(bin_dir, skills=("tdd",)))
-    assert silent.prompt is None
-    assert any("tdd" in argument for argument in silent.argv)
+    silent = provider(name).plan(make_ask(bin_dir, skill="tdd", skills=("review",)))
+    assert silent.argv[-1] == f"{sign}tdd"
+    assert any("review" in argument for argument in silent.argv)
+    assert provider(name).plan(make_ask(bin_dir, skills=("review",))).prompt is None
+
+
+@pytest.mark.parametrize("name", ["claude", "codex"])
+def test_a_resume_can_be_told_something_new(name: str, bin_dir: Path) -> None:
+    plan = provider(name).plan(make_ask(bin_dir, prompt="first"))
+    bare = plan.argv[: plan.argv.index("--")]
+    assert provider(name).tell(bare, "it's $(new)") == (*bare, "--", "it's $(new)")
+    assert provider(name).tell(plan.argv, "new") == (*plan.argv[:-1], "first\n\nnew")
 
 
 # ---- claude ---------------------------------------------------------------------------------

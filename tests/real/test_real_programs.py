@@ -57,6 +57,7 @@ class Stage:
             model=None,
             effort=None,
             permission_mode=None,
+            skill=None,
             skills=(),
             tools=(),
             disallowed_tools=(),
@@ -238,7 +239,7 @@ def test_claude_options(stage: Stage) -> None:
     plan = stage.plan(
         "claude",
         prompt="build it",
-        skills=("tdd",),
+        skill="tdd",
         model="small",
         effort="low",
         role_prompt="ONLY THIS",
@@ -322,7 +323,7 @@ def test_codex_options(stage: Stage) -> None:
     plan = stage.plan(
         "codex",
         prompt="build it",
-        skills=("tdd",),
+        skill="tdd",
         model="gpt-x",
         effort="low",
         role_prompt="ONLY THIS",

@@ -376,12 +376,15 @@ class MemoryLaunches:
     def environment(self, session: UUID) -> dict[str, str]:
         return dict(self._machine.environments.get(session, {}))
 
-    def prompt_path(self, session: UUID) -> str:
-        return f"{HOME}/prompts/{session}.md"
+    def prompt_path(self, of: UUID) -> str:
+        return f"{HOME}/prompts/{of}.md"
 
-    def keep_prompt(self, session: UUID, prompt: str) -> str:
-        self._machine.prompts[session] = prompt
-        return self.prompt_path(session)
+    def keep_prompt(self, of: UUID, prompt: str) -> str:
+        self._machine.prompts[of] = prompt
+        return self.prompt_path(of)
+
+    def prompt(self, of: UUID) -> str | None:
+        return self._machine.prompts.get(of)
 
     def release(self, run: UUID, *, argv: Sequence[str], env: Mapping[str, str], cwd: str) -> None:
         if "release" in self._machine.fails:
@@ -396,4 +399,4 @@ class MemoryLaunches:
         machine = self._machine
         machine.waiting = {run: launch for run, launch in machine.waiting.items() if run in runs}
         machine.environments = {id_: env for id_, env in machine.environments.items() if id_ in sessions}
-        machine.prompts = {id_: prompt for id_, prompt in machine.prompts.items() if id_ in sessions}
+        machine.prompts = {id_: prompt for id_, prompt in machine.prompts.items() if id_ in sessions | runs}

@@ -59,6 +59,9 @@ class Agentic:
         rest = launch.argv[1:] if launch.prompt is None else launch.argv[1 : launch.prompt - 1]
         return (self.name, "--resume", own, *(rest if self.own_ids else rest[2:]))
 
+    def tell(self, argv: tuple[str, ...], prompt: str) -> tuple[str, ...]:
+        return (*argv, "--", prompt)
+
     def can_resume(self, session: Session, *, env: Mapping[str, str]) -> bool:
         self._need()
         return session.provider_session is not None
@@ -87,6 +90,9 @@ class Command:
 
     def resume(self, launch: Launch, *, session: Session, env: Mapping[str, str]) -> tuple[str, ...]:
         return launch.argv
+
+    def tell(self, argv: tuple[str, ...], prompt: str) -> tuple[str, ...]:
+        return argv
 
     def can_resume(self, session: Session, *, env: Mapping[str, str]) -> bool:
         raise AssertionError("a command has no conversation to ask about")

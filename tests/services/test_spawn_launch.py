@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from genie.domain.agent import Desired, Life, Resume, Restart, Why
-from genie.domain.errors import Failed, MissingProgram, NotAllowed, Refused, Stale, TerminalAway
+from genie.domain.errors import BadInput, Failed, MissingProgram, NotAllowed, Refused, Stale, TerminalAway
 from genie.domain.events import Kind
 from genie.domain.resume import Policy
 from genie.domain.session import Standing
@@ -30,7 +30,7 @@ SECOND = timedelta(seconds=1)
 def test_the_environment_of_a_child_byte_for_byte(bench: Bench) -> None:
     bench.templates.add("engineer", env=(("FROM_TEMPLATE", "t"), ("BOTH", "template")), model="opus")
     caller = bench.caller(CLAUDECODE="1", CODEX_THREAD_ID="x", KEEP="größe\udcff\n", BOTH="caller", EMPTY="")
-    standing = bench.spawn(caller=caller, env={"BOTH": "flag", "X": "="}).standing
+    standing = bench.spawn(caller=caller, env={"BOTH": "flag", "X": "="}, prompt="do it").standing
     assert standing.session
     assert standing.run
     assert env_of(bench) == {
@@ -42,6 +42,7 @@ def test_the_environment_of_a_child_byte_for_byte(bench: Bench) -> None:
         "FROM_TEMPLATE": "t",
         "X": "=",
         "FROM_PROVIDER": "yes",
+        "AGENT_GOAL": "do it",
         "GENIE_HOME": HOME,
         "GENIE_SESSION_ID": str(standing.session.id),
         "GENIE_AGENT_NAME": "ada",
@@ -142,7 +143,8 @@ def test_the_provider_is_asked_for_everything_that_was_said(bench: Bench) -> Non
     ask = bench.providers.claude.asked[-1]
     assert (ask.name, ask.team, ask.role_prompt, ask.replace_system_prompt) == ("ada", "ada", "You are engineer.", True)
     assert (ask.model, ask.effort, ask.permission_mode) == ("small", "high", PermissionMode.PLAN)
-    assert (ask.skills, ask.tools, ask.disallowed_tools) == (("one", "two"), ("Read",), ("Bash",))
+    assert (ask.skill, ask.skills) == ("two", ("one",))
+    assert (ask.tools, ask.disallowed_tools) == (("Read",), ("Bash",))
     assert (ask.mcp, ask.add_dirs, ask.extra_args) == (("m.json",), ("/d",), ("--t", "--o"))
     assert (ask.cwd, ask.prompt, ask.prompt_file, ask.session) == ("/w/sub", "go", None, bench.session().id)
     assert bench.agent().description == "from the template"
@@ -178,6 +180,46 @@ def test_flag_over_template_over_rules(bench: Bench) -> None:
     assert (agent.restart, agent.auto_resume, agent.policy) == (Restart.ALWAYS, False, policy)
     agent = bench.spawn("zoe", restart="never", auto_resume=True).standing.agent
     assert (agent.restart, agent.auto_resume) == (Restart.NEVER, True)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"prompt": "\udcff"},
+        {"role": None, "command": ("\udcff",)},
+        {"extra_args": ("\udcff",)},
+        {"cwd": "/\udcff"},
+        {"description": "\udcff"},
+        {"tags": ("\udcff",)},
+    ],
+)
+def test_what_the_registry_keeps_must_be_text(bench: Bench, said: dict[str, object]) -> None:
+    with pytest.raises(BadInput, match="is not valid UTF-8"):
+        bench.spawn(**said)  # type: ignore[arg-type]
+    assert bench.registry.commits == 0
+
+
+def test_a_command_knows_nothing_of_a_template_s_model_and_tools(bench: Bench) -> None:
+    asked = bench.providers.claude.asked
+    bench.templates.add("engineer", model="opus", tools=("Read",), permission_mode=PermissionMode.AUTO)
+    bench.spawn(command=("ls",))
+    assert (asked, bench.executions()[-1].argv) == ([], ("ls",))
+    assert "GENIE_MODEL" not in env_of(bench)
+
+
+@pytest.mark.parametrize("prompt", ["go on", "ä" * 51])
+def test_a_resume_by_spawn_is_told_its_prompt(bench: Bench, prompt: str) -> None:
+    bench.spawn(prompt="begin")
+    bench.stop()
+    bench.spawn(prompt=prompt)
+    session, run = str(bench.session().id), bench.run().id
+    told = prompt if len(prompt) < 10 else f"{HOME}/prompts/{run}.md"
+    argv = bench.executions()[-1].argv
+    assert argv[:4] == ("claude", "--resume", session, "--")
+    assert told in argv[4]
+    bench.dies()
+    bench.beat()
+    assert bench.executions()[-1].argv == ("claude", "--resume", session), "not told again"
 
 
 # ---- dry run ---------------------------------------------------------------------------------

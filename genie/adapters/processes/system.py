@@ -9,7 +9,7 @@ from uuid import UUID
 
 import psutil
 
-from genie.adapters.processes.table import held, look, readable, send
+from genie.adapters.processes.table import ancestors, held, look, readable, send
 from genie.adapters.processes.tree import Hunt, end
 
 

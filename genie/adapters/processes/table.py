@@ -33,7 +33,6 @@ class Process:
     group: int
     session: int
     uid: int
-    stopped: bool
     started: str
     age: float
 
@@ -57,7 +56,7 @@ if sys.platform == "linux":
         parent, group, session, threads, ticks = (int(field[place]) for place in (1, 2, 3, 17, 19))
         if field[0] in b"ZX" and threads <= 1:  # a zombie with threads has only lost its first one
             return None
-        return Process(pid, parent, group, session, uid, field[0] == b"T", f"{_boot()}-{ticks}", ticks)
+        return Process(pid, parent, group, session, uid, f"{_boot()}-{ticks}", ticks)
 
     def pids() -> list[int]:
         return [int(name) for name in os.listdir("/proc") if name.isdigit()]  # noqa: PTH208
@@ -94,8 +93,7 @@ else:
             return None
         if status == psutil.STATUS_ZOMBIE:
             return None
-        stopped = status == psutil.STATUS_STOPPED
-        return Process(pid, parent, group, session, uid, stopped, f"{started:.6f}", started)
+        return Process(pid, parent, group, session, uid, f"{started:.6f}", started)
 
     def pids() -> list[int]:
         return psutil.pids()

@@ -142,6 +142,18 @@ def guarded(prompt: str, interpreted: tuple[str, ...]) -> str:
     return f"\n{prompt}" if prompt.startswith(interpreted) else prompt
 
 
+def told(argv: tuple[str, ...], prompt: str, interpreted: tuple[str, ...]) -> tuple[str, ...]:
+    """argv with that prompt as its last word; after the first prompt where that is still there."""
+    if "--" in argv:
+        return (*argv[:-1], check_argument("the prompt", f"{argv[-1]}\n\n{prompt}"))
+    return (*argv, "--", check_argument("the prompt", guarded(prompt, interpreted)))
+
+
+def skilled(sign: str, skill: str, prompt: str | None) -> str:
+    """A prompt that begins with a skill."""
+    return f"{sign}{skill} {prompt}" if prompt else f"{sign}{skill}"
+
+
 # ---- refusals -------------------------------------------------------------------------------
 
 

@@ -20,6 +20,8 @@ from genie.adapters.providers._program import (
     read_version,
     refuse,
     refuse_own,
+    skilled,
+    told,
 )
 from genie.domain.errors import BadInput, Failed
 from genie.domain.session import Launch, Session
@@ -96,6 +98,10 @@ class ClaudeProvider:
         end = len(launch.argv) if launch.prompt is None else launch.prompt - 1
         return (*launch.argv[:flag], "--resume", current, *launch.argv[flag + 2 : end])
 
+    def tell(self, argv: tuple[str, ...], prompt: str) -> tuple[str, ...]:
+        """Raises BadInput over the limit of an argument."""
+        return told(argv, prompt, ("/",))
+
     def can_resume(self, session: Session, *, env: Mapping[str, str]) -> bool:
         """Always: without a transcript it is a fresh start with the same id."""
         return True
@@ -134,15 +140,14 @@ def _check_root(mode: PermissionMode, env: Mapping[str, str]) -> None:
 
 
 def _role(ask: Ask) -> tuple[str, ...]:
-    told = ask.role_prompt.strip()
-    skills = ask.skills if ask.prompt is None else ask.skills[1:]
-    if skills:
-        told = f"{told}\n\nUse these skills where they fit: {', '.join(skills)}.".strip()
-    if not told:
+    role = ask.role_prompt.strip()
+    if ask.skills:
+        role = f"{role}\n\nUse these skills where they fit: {', '.join(ask.skills)}.".strip()
+    if not role:
         return ()
     flag = "--system-prompt" if ask.replace_system_prompt else "--append-system-prompt"
     # One argument, so that a role prompt that begins with a dash is no option.
-    return (f"{flag}={check_argument('the role prompt', told)}",)
+    return (f"{flag}={check_argument('the role prompt', role)}",)
 
 
 def _lists(ask: Ask) -> tuple[str, ...]:
@@ -157,10 +162,10 @@ def _lists(ask: Ask) -> tuple[str, ...]:
 
 def _prompt(ask: Ask) -> str | None:
     prompt = first_prompt(ask)
+    if ask.skill:
+        return skilled("/", ask.skill, prompt)
     if prompt is None:
         return None
-    if ask.skills:
-        return f"/{ask.skills[0]} {prompt}"
     # With a slash first it is a command, and an unknown one is lost.
     return guarded(prompt, ("/",))
 

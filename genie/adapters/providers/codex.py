@@ -19,6 +19,8 @@ from genie.adapters.providers._program import (
     read_version,
     refuse,
     refuse_own,
+    skilled,
+    told,
 )
 from genie.adapters.providers._rollouts import held_rollouts, new_rollouts, rollout_id
 from genie.domain.errors import BadInput
@@ -84,6 +86,10 @@ class CodexProvider:
         end = len(launch.argv) if launch.prompt is None else launch.prompt - 1
         return (launch.argv[0], "resume", known, *launch.argv[1:end])
 
+    def tell(self, argv: tuple[str, ...], prompt: str) -> tuple[str, ...]:
+        """Raises BadInput over the limit of an argument."""
+        return told(argv, prompt, ("!",))
+
     def can_resume(self, session: Session, *, env: Mapping[str, str]) -> bool:
         """Always: without a rollout, nothing was said yet, and it is a fresh start."""
         return True
@@ -130,13 +136,12 @@ def _permissions(mode: PermissionMode | None) -> tuple[str, ...]:
 
 
 def _role(ask: Ask) -> tuple[str, ...]:
-    told = ask.role_prompt.strip()
-    skills = ask.skills if ask.prompt is None else ask.skills[1:]
-    if skills:
-        told = f"{told}\n\nUse these skills where they fit: {', '.join(skills)}.".strip()
-    if not told:
+    role = ask.role_prompt.strip()
+    if ask.skills:
+        role = f"{role}\n\nUse these skills where they fit: {', '.join(ask.skills)}.".strip()
+    if not role:
         return ()
-    return _setting("instructions" if ask.replace_system_prompt else "developer_instructions", told)
+    return _setting("instructions" if ask.replace_system_prompt else "developer_instructions", role)
 
 
 def _setting(key: str, value: str) -> tuple[str, ...]:
@@ -151,10 +156,10 @@ def _directories(ask: Ask) -> tuple[str, ...]:
 
 def _prompt(ask: Ask) -> str | None:
     prompt = first_prompt(ask)
+    if ask.skill:
+        return skilled("$", ask.skill, prompt)
     if prompt is None:
         return None
-    if ask.skills:
-        return f"${ask.skills[0]} {prompt}"
     # With an exclamation mark first, a shell runs it.
     return guarded(prompt, ("!",))
 

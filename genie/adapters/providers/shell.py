@@ -52,6 +52,9 @@ class ShellProvider:
     def resume(self, launch: Launch, *, session: Session, env: Mapping[str, str]) -> tuple[str, ...]:
         return launch.argv
 
+    def tell(self, argv: tuple[str, ...], prompt: str) -> tuple[str, ...]:
+        return argv
+
     def can_resume(self, session: Session, *, env: Mapping[str, str]) -> bool:
         return True
 
@@ -67,7 +70,7 @@ def _meaningless(ask: Ask) -> dict[str, object]:
         "--model": ask.model,
         "--effort": ask.effort,
         "--permission-mode": ask.permission_mode,
-        "--skill": ask.skills,
+        "--skill": ask.skill or ask.skills,
         "tools": ask.tools,
         "disallowed_tools": ask.disallowed_tools,
         "mcp": ask.mcp,

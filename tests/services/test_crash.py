@@ -1,0 +1,241 @@
+"""SIGKILL of the daemon at every point that has a name, then another daemon: all ends as it would have."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+import genie.services
+from genie.domain.agent import Life
+from genie.domain.events import Kind
+from tests.services.bench import Bench
+from tests.services.invariants import PROMPT, at_rest, check
+
+SECOND = timedelta(seconds=1)
+UNWRITTEN = {"spawn.before_commit", "resume.before_commit"}
+"""Killed here, nothing has been asked for yet: the command failed in its caller's hands."""
+
+
+@dataclass(frozen=True)
+class Story:
+    """What was before, and the work in which the daemon dies."""
+
+    before: Callable[[Bench], object]
+    work: Callable[[Bench], object]
+
+
+def _nothing(bench: Bench) -> None:
+    """A new name."""
+
+
+def _spawn(bench: Bench) -> None:
+    bench.spawn(prompt=PROMPT)
+
+
+def _suspended(bench: Bench) -> None:
+    _spawn(bench)
+    bench.stop()
+
+
+def _done(bench: Bench) -> None:
+    _spawn(bench)
+    bench.dies(exit_code=0)
+    bench.beat()
+
+
+def _killed(bench: Bench) -> None:
+    _spawn(bench)
+    bench.kill()
+
+
+def _died(bench: Bench) -> None:
+    _spawn(bench)
+    bench.dies()
+
+
+def _closed(bench: Bench) -> None:
+    _spawn(bench)
+    bench.machine.remove(bench.machine.server(), bench.pane())
+
+
+def _server_gone(bench: Bench) -> None:
+    _spawn(bench)
+    bench.machine.end_server()
+
+
+def _queued(bench: Bench) -> None:
+    bench.bring_to(Life.QUEUED)
+    bench.at_project = lambda rules: rules
+
+
+def _beat(bench: Bench) -> None:
+    bench.beat()
+
+
+STORIES = {
+    "spawn": Story(_nothing, _spawn),
+    "spawn of a killed name": Story(_killed, _spawn),
+    "spawn anew": Story(_done, _spawn),
+    "spawn that resumes": Story(_suspended, _spawn),
+    "start of a queued one": Story(_queued, _beat),
+    "resume": Story(_suspended, lambda bench: bench.resume()),
+    "resume of a done one": Story(_done, lambda bench: bench.resume()),
+    "auto-resume": Story(_died, _beat),
+    "auto-resume, pane closed": Story(_closed, _beat),
+    "auto-resume, server gone": Story(_server_gone, _beat),
+    "stop": Story(_spawn, lambda bench: bench.stop()),
+    "stop of a dead one": Story(_died, lambda bench: bench.stop()),
+    "kill": Story(_spawn, lambda bench: bench.kill()),
+    "kill of a suspended one": Story(_suspended, lambda bench: bench.kill()),
+    "kill of a done one": Story(_done, lambda bench: bench.kill()),
+}
+
+
+def _points(story: Story) -> list[str]:
+    bench = _begun(story)
+    passed = len(bench.switch.passed)
+    story.work(bench)
+    return list(dict.fromkeys(bench.switch.passed[passed:]))
+
+
+def _begun(story: Story) -> Bench:
+    bench = Bench()
+    bench.machine.open("main")
+    story.before(bench)
+    return bench
+
+
+def _shape(bench: Bench) -> tuple[object, ...]:
+    """Where an agent has ended, as far as its user can tell."""
+    found = bench.registry.find("ada")
+    if found is None:
+        return ("nobody",)
+    agent = found.agent
+    ended = {Kind.STOPPED, Kind.TERMINATED, Kind.DONE, Kind.DIED, Kind.EXHAUSTED, Kind.FAILED}
+    return (
+        agent.life,
+        agent.desired,
+        agent.reason,
+        agent.attempts,
+        len(bench.registry.sessions(agent.id)),
+        len(bench.machine.agents()),
+        len([kind for kind in bench.kinds() if kind in ended]),
+        sum(1 for execution in bench.machine.executions if PROMPT in execution.argv),
+    )
+
+
+CASES = [(name, point) for name, story in STORIES.items() for point in _points(story)]
+
+
+def test_every_named_point_is_died_at() -> None:
+    source = "".join(path.read_text() for path in Path(genie.services.__file__).parent.glob("*.py"))
+    assert {point for _, point in CASES} == set(re.findall(r'world\.fault\("([a-z._]+)"\)', source))
+
+
+@pytest.mark.parametrize("away", [SECOND, 12 * SECOND, timedelta(hours=1)], ids=["1s", "12s", "1h"])
+@pytest.mark.parametrize(("name", "point"), CASES)
+def test_killed_there_it_ends_as_it_would_have(name: str, point: str, away: timedelta) -> None:
+    story = STORIES[name]
+    expected = _begun(story)
+    if point not in UNWRITTEN:
+        story.work(expected)
+    expected.beats(10 * SECOND)
+    bench = _begun(story)
+    bench.dies_at(point, lambda: story.work(bench))
+    check(bench)
+    bench.clock.advance(away)
+    bench.restart()
+    for _ in range(5):
+        bench.beat()
+        check(bench)
+        bench.clock.advance(2 * SECOND)
+    assert _shape(bench) == _shape(expected)
+    at_rest(bench)
+
+
+@pytest.mark.parametrize(("name", "point"), CASES)
+def test_killed_there_twice_it_ends_as_it_would_have(name: str, point: str) -> None:
+    """The second daemon dies at the same point, when it comes to it at all."""
+    story = STORIES[name]
+    expected = _begun(story)
+    if point not in UNWRITTEN:
+        story.work(expected)
+    expected.beats(10 * SECOND)
+    bench = _begun(story)
+    bench.dies_at(point, lambda: story.work(bench))
+    bench.clock.advance(SECOND)
+    bench.restart()
+    passed = bench.switch.passed.count(point)
+    try:
+        bench.dies_at(point, bench.beat)
+    except AssertionError:
+        assert bench.switch.passed.count(point) == passed
+    bench.restart()
+    bench.beats(10 * SECOND)
+    assert _shape(bench) == _shape(expected)
+    at_rest(bench)
+
+
+STARTS = [(name, point) for name, point in CASES if point.startswith("start.") and point != "start.committed"]
+
+
+@pytest.mark.parametrize(("name", "point"), STARTS)
+def test_a_runner_that_is_slow_to_read_is_released_once(name: str, point: str) -> None:
+    """The launch file lies there, unread, when the next daemon looks."""
+    bench = _begun(STORIES[name])
+    bench.machine.runners_read = False
+    bench.dies_at(point, lambda: STORIES[name].work(bench))
+    bench.restart()
+    bench.beat()
+    bench.machine.runners_read = True
+    bench.machine.tick()
+    bench.beats(4 * SECOND)
+    assert bench.life() is Life.RUNNING
+    assert len(bench.machine.agents()) == 1
+    at_rest(bench)
+
+
+@pytest.mark.parametrize("exit_code", [0, 1])
+@pytest.mark.parametrize(("name", "point"), [(name, point) for name, point in STARTS if point == "start.released"])
+def test_an_agent_that_ended_while_nobody_looked_is_read_by_its_end(name: str, point: str, exit_code: int) -> None:
+    """It had its prompt and ran; the registry never knew it alive."""
+    bench = _begun(STORIES[name])
+    bench.dies_at(point, lambda: STORIES[name].work(bench))
+    bench.dies(exit_code=exit_code)
+    executions = len(bench.executions())
+    bench.clock.advance(SECOND)
+    bench.restart()
+    bench.beat()
+    bench.beats(4 * SECOND)
+    check(bench)
+    assert bench.life() is (Life.DONE if exit_code == 0 else Life.RUNNING) or bench.agent().attempts == 1
+    assert len(bench.executions()) == executions + (0 if exit_code == 0 or bench.life() is Life.DEAD else 1)
+    at_rest(bench)
+
+
+def test_no_step_is_taken_for_an_agent_whose_command_is_still_at_work(bench: Bench) -> None:
+    """A start that is under way is not one that a dead daemon left behind."""
+
+    def look() -> None:
+        assert bench.look().errands == []
+
+    bench.switch.meanwhile["spawn.committed"] = look
+    bench.spawn()
+    assert len(bench.executions()) == 1
+
+
+@pytest.mark.parametrize("point", ["spawn.committed", "start.created", "start.dressed", "start.released"])
+def test_a_stop_that_was_wanted_during_a_start_is_done_after_it(bench: Bench, point: str) -> None:
+    bench.dies_at(point, bench.spawn)
+    bench.restart()
+    assert bench.stop()[1] is False
+    bench.beat()
+    bench.stop()
+    bench.beat()
+    assert bench.life() is Life.SUSPENDED
+    at_rest(bench)
