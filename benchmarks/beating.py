@@ -7,19 +7,20 @@ import time
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import psutil
 import psycopg
 
 from benchmarks.figures import Figure, Sample, main
-from benchmarks.harness import Own, cpu_ms, family, own, until
+from benchmarks.harness import SLEEP, TEAM, Own, cpu_ms, family, own, until
 from genie import bootstrap
 from genie.adapters.launches import FileLaunches
 from genie.adapters.postgres.embedded import Embedded, data_dir
 from genie.adapters.postgres.registry import PostgresRegistry
+from genie.adapters.processes import SystemProcesses
 from genie.domain.agent import Agent, Desired, Life
-from genie.domain.session import Standing
+from genie.domain.session import PaneIdentity, Run, Session, Standing
 from genie.ports import Wanted
 from genie.services.reconcile import reconcile
 from genie.services.world import World
@@ -33,50 +34,92 @@ LIMIT = 50.0
 
 def measure() -> list[Figure]:
     with own(GENIE_MAX_RUNNING="2000") as genie:
-        genie.fill(PANES, teams=10)
-        _add(genie, OTHERS)
-        figures = _daemon("500 panes, 500 agents stopped or done", genie)
-        figures += _alone("500 panes, 500 agents stopped or done", genie)
+        _people(genie)
+        settled = f"{PANES} panes, {OTHERS} agents stopped or done"
+        figures = _daemon(settled, genie) + _alone(settled, genie)
         _let_wait(genie)
-        figures += _daemon("500 panes, 500 dead ones that wait for their next resume", genie)
-        figures += _alone("500 panes, 500 dead ones that wait for their next resume", genie)
+        waiting = f"{PANES} panes, {OTHERS} dead agents waiting for a resume"
+        figures += _daemon(waiting, genie) + _alone(waiting, genie)
     return figures
 
 
-# ---- other agents ---------------------------------------------------------------------------
+# ---- the agents -----------------------------------------------------------------------------
 
 
-def _add(genie: Own, count: int) -> None:
-    """Agents without a pane, half of them stopped and half of them done, made from a running one."""
-    registry = PostgresRegistry(genie.dsn(), 1)
+def _people(genie: Own) -> None:
+    """One agent is spawned; the others are made after its model, their panes by tmux at one go."""
+    genie.spawn("a000", *SLEEP)
+    registry, launches = PostgresRegistry(genie.dsn(), 1), FileLaunches(genie.home)
     model = registry.roster(Wanted(names=("a000",)))[0]
-    launches = FileLaunches(genie.home)
+    standings = [_copy(model, number) for number in range(OTHERS)] + _live(genie, model)
     with registry.begin() as tx:
-        for number in range(count):
-            copy = _copy(model, number)
-            assert copy.session
-            assert copy.run
-            launches.keep_environment(copy.session.id, launches.environment(model.session.id if model.session else uuid4()))
-            tx.add_agent(copy.agent)
-            tx.add_session(copy.session)
-            tx.add_run(copy.run)
+        for one in standings:
+            launches.keep_environment(_session(one).id, launches.environment(_session(model).id))
+            tx.add_agent(one.agent)
+            tx.add_session(_session(one))
+            tx.add_run(_run(one))
     registry.close()
 
 
+def _live(genie: Own, model: Standing) -> list[Standing]:
+    """Running ones, each with its pane."""
+    known = _run(model).pane
+    assert known
+    found = []
+    for pane, pid, run in _panes(genie, PANES - 1):
+        agent, session = uuid4(), uuid4()
+        started = SystemProcesses().started(pid)
+        assert started
+        place = PaneIdentity(known.server, pane, pid, started, run)
+        found.append(
+            Standing(
+                replace(model.agent, id=agent, name=f"c{pane[1:]}", session=session, run=run, version=1),
+                replace(_session(model), id=session, agent=agent, provider_session=None),
+                replace(_run(model), id=run, agent=agent, session=session, pane=place),
+            )
+        )
+    return found
+
+
+def _panes(genie: Own, count: int) -> list[tuple[str, int, UUID]]:
+    """Panes whose command line carries a run as the runner's does: id, pid and run of each."""
+    tmux, made = genie.tmux(), []
+    for first in range(0, count, 50):
+        runs = [uuid4() for _ in range(min(50, count - first))]
+        words: list[str] = []
+        for run in runs:
+            program = ("sh", "-c", "exec sleep 100000", "runner.py", str(run))
+            words += [";"] if words else []
+            words += ["new-window", "-d", "-P", "-F", "#{pane_id} #{pane_pid}", "-t", f"{TEAM}:", *program]
+            words += [";", "set-option", "-p", "-t", f"{TEAM}:{{end}}", "@genie_run", str(run)]
+        lines = tmux(*words).splitlines()
+        made += [(*line.split(), run) for line, run in zip(lines, runs, strict=True)]
+    return [(pane, int(pid), run) for pane, pid, run in made]
+
+
 def _copy(model: Standing, number: int) -> Standing:
-    assert model.session
-    assert model.run
+    """One without a pane: every other is stopped, the rest are done."""
     now, stopped = datetime.now(UTC), number % 2 == 0
     ids = uuid4(), uuid4(), uuid4()
     agent = replace(model.agent, id=ids[0], name=f"b{number:03}", session=ids[1], run=ids[2], version=1)
     life, desired = (Life.SUSPENDED, Desired.STOPPED) if stopped else (Life.DONE, Desired.RUNNING)
-    session = replace(model.session, id=ids[1], agent=ids[0], provider_session=None)
-    run = replace(model.run, id=ids[2], agent=ids[0], session=ids[1], pane=None, ended_at=now, exit_code=0)
+    session = replace(_session(model), id=ids[1], agent=ids[0], provider_session=None)
+    run = replace(_run(model), id=ids[2], agent=ids[0], session=ids[1], pane=None, ended_at=now, exit_code=0)
     return Standing(replace(agent, life=life, desired=desired), session, run)
 
 
+def _session(standing: Standing) -> Session:
+    assert standing.session
+    return standing.session
+
+
+def _run(standing: Standing) -> Run:
+    assert standing.run
+    return standing.run
+
+
 def _let_wait(genie: Own) -> None:
-    """Make dead ones of them that wait an hour for their second resume."""
+    """Make dead ones of those without a pane, that wait an hour for their second resume."""
     registry = PostgresRegistry(genie.dsn(), 1)
     waiting = [standing.agent for standing in registry.roster(Wanted()) if standing.agent.name.startswith("b")]
     with registry.begin() as tx:

@@ -75,7 +75,7 @@ class Database:
 def database(home: Home, configured: Settings) -> Database:
     if configured.database_url:
         return Database(configured.database_url, None)
-    return Database(None, Embedded(data_dir(home, configured.postgres_dir)))
+    return Database(None, Embedded(data_dir(home, configured.postgres_dir), home=home.root))
 
 
 def client_options(dsn: str) -> tuple[list[str], dict[str, str]]:

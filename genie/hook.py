@@ -2,8 +2,8 @@
 
     python -I -S hook.py SOCKET SPOOL_DIR EVENT [KEY=VALUE …] [-- COMMAND …]
 
-Standard library only, and nothing of genie. The event is sent as {"event", "at", "data"} by POST /v1/hooks
-over the daemon's socket. With nobody there it is kept in the spool directory, and COMMAND, which starts the
+Standard library only, and nothing of genie. The event is sent as {"event", "at", KEY: VALUE …} by POST
+/v1/hooks over the daemon's socket. With nobody there it is kept in the spool directory, and COMMAND, which starts the
 daemon, is run detached. It always exits with 0: an agent waits for its hooks.
 """
 
@@ -77,9 +77,9 @@ def deliver(path: str, directory: str, event: str, words: list[str]) -> None:
     if "--" in words:
         place = words.index("--")
         words, command = words[:place], words[place + 1 :]
-    data = dict(word.partition("=")[::2] for word in words)
-    pairs = ", ".join(f"{quoted(name)}: {quoted(value)}" for name, value in data.items())
-    body = f'{{"event": {quoted(event)}, "at": {time.time()!r}, "data": {{{pairs}}}}}'.encode()
+    fields = {**dict(word.partition("=")[::2] for word in words), "event": event}
+    pairs = ", ".join(f"{quoted(name)}: {quoted(value)}" for name, value in fields.items() if name != "at")
+    body = f'{{{pairs}, "at": {time.time()!r}}}'.encode()
     try:
         send(path, body)
     except OSError as error:

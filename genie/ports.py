@@ -172,7 +172,7 @@ class Registry(Protocol):
 
     def teams(self) -> list[Team]: ...
 
-    def server_version(self) -> str:
+    def version(self) -> str:
         """The version of the PostgreSQL server, such as "18.1"."""
         ...
 

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 from uuid import UUID
 
-from genie.domain.errors import NotAllowed
+from genie.domain.errors import Conflict, NotAllowed
 from genie.domain.resume import Policy
 from genie.domain.team import TierAnswer
 
@@ -32,7 +32,7 @@ class Life(Enum):
 
 MOVES: dict[Life, frozenset[Life]] = {
     Life.QUEUED: frozenset({Life.SPAWNING, Life.SUSPENDED, Life.FAILED, Life.TERMINATED}),
-    Life.SPAWNING: frozenset({Life.RUNNING, Life.FAILED, Life.TERMINATED}),
+    Life.SPAWNING: frozenset({Life.RUNNING, Life.SUSPENDED, Life.FAILED, Life.TERMINATED}),
     Life.RUNNING: frozenset({Life.SUSPENDED, Life.DEAD, Life.DONE, Life.FAILED, Life.TERMINATED}),
     Life.SUSPENDED: frozenset({Life.RESUMING, Life.QUEUED, Life.TERMINATED}),
     Life.DEAD: frozenset({Life.RESUMING, Life.SUSPENDED, Life.DONE, Life.QUEUED, Life.FAILED, Life.TERMINATED}),
@@ -50,6 +50,10 @@ IN_PANE = frozenset({Life.SPAWNING, Life.RUNNING, Life.RESUMING})
 
 SILENT = frozenset({Life.DONE, Life.FAILED, Life.TERMINATED, Life.SUSPENDED})
 """States that the daemon leaves alone until somebody asks."""
+
+
+STOPPABLE = LIVE | {Life.DEAD}
+"""States in which there is something to stop."""
 
 
 class Desired(Enum):
@@ -256,13 +260,13 @@ def decide_spawn(row: Agent | None, *, team: str, role: str, resumable: bool) ->
 
 
 def parallel_name(name: str, session: UUID, taken: Collection[str]) -> str:
-    """`<name>-<s4>`: the first four hex digits of its own session, more on a collision."""
+    """`<name>-<s4>`: the first four hex digits of its own session, more on a collision. Raises Conflict."""
     digits = session.hex
     for length in range(4, len(digits) + 1):
         candidate = f"{name[: 62 - length]}-{digits[:length]}"
         if candidate not in taken:
             return candidate
-    return f"{name[:29]}-{digits}"
+    raise Conflict(f"every parallel name of '{name}' is taken", hint="kill some of them")
 
 
 # ---- resuming by hand ----------------------------------------------------------------------

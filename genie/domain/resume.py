@@ -112,7 +112,7 @@ def decide(past: Past, policy: Policy, *, now: datetime) -> Decision:
     if past.limited_until and now < past.limited_until:
         return Wait(past.limited_until, Until.LIMIT)
     cooled = cooled_at(past, policy)
-    if cooled and now < cooled:
+    if cooled and now < cooled and not _clock_was_set_back(past, now=now):
         return Wait(cooled, Until.COOLDOWN)
     return Resume(spent + 1)
 
@@ -122,3 +122,8 @@ def cooled_at(past: Past, policy: Policy) -> datetime | None:
     if past.last_attempt is None or past.lived >= policy.stable_after:
         return None
     return past.last_attempt + policy.cooldown
+
+
+def _clock_was_set_back(past: Past, *, now: datetime) -> bool:
+    """An attempt that lies in the future tells nothing about how long it is ago; the budget still bounds."""
+    return past.last_attempt is not None and past.last_attempt > now

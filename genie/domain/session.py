@@ -118,8 +118,8 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One process of a session in one pane. `deadline` bounds its start; `last_seen` is the last
-    time it was seen alive."""
+    """One process of a session in one pane. `deadline` bounds its start; `missed` counts the
+    looks in a row that did not find it alive."""
 
     id: UUID
     agent: UUID

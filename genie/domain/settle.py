@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from genie.domain import resume
-from genie.domain.agent import Agent, Desired, Life
+from genie.domain.agent import STOPPABLE, Agent, Desired, Life
 from genie.domain.session import Look, Sight, Standing
 
 
@@ -51,7 +51,7 @@ class Note:
 
     @property
     def reason(self) -> str:
-        return f"{self.look.sight.value}, seen once"
+        return f"{self.look.sight.value}, missed {self.missed}×"
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +147,7 @@ def next_step(standing: Standing, facts: Facts, *, now: datetime) -> Step:
 def _unwanted(agent: Agent) -> bool:
     if agent.desired is Desired.GONE:
         return agent.life is not Life.TERMINATED
-    return agent.desired is Desired.STOPPED and agent.life in (Life.QUEUED, Life.DEAD, Life.RUNNING)
+    return agent.desired is Desired.STOPPED and agent.life in STOPPABLE
 
 
 def _watch(standing: Standing, facts: Facts) -> Step:
@@ -177,5 +177,5 @@ def _dead(standing: Standing, facts: Facts, *, now: datetime) -> Step:
             return Hold(reason.value, until)
         case resume.GiveUp(reason):
             return GiveUp(reason)
-        case resume.Leave(reason):
-            return Rest(reason.value)
+        case left:
+            return Rest(left.reason.value)

@@ -107,9 +107,8 @@ def resolve(clues: Clues) -> Resolution:
     )
     first = next((answer for answer in chain if answer.team), None)
     if first is None or first.team is None:
-        return _of_one(clues, chain)
-    if first.tier == 5:
         _refuse_several(clues)
+        return _of_one(clues, chain)
     known = clues.teams | {team.name for team in clues.claude_teams}
     if first.tier in (1, 3) and first.team not in known:
         raise NotFound(
@@ -136,8 +135,9 @@ def _discovered(clues: Clues) -> TierAnswer:
         for claude in clues.claude_teams:
             if claude.lead_session == clues.caller_session:
                 return TierAnswer(4, "discovery", claude.name, f"the caller's session {claude.lead_session} leads it")
-    if clues.caller_tmux_session and clues.caller_tmux_session in clues.teams:
-        return TierAnswer(4, "discovery", clues.caller_tmux_session, "the caller's tmux session has its name")
+    for team in sorted(clues.teams):
+        if clues.caller_tmux_session == tmux_name(team):
+            return TierAnswer(4, "discovery", team, "the caller's tmux session has its name")
     return TierAnswer(4, "discovery", None, "the caller's session leads no team, its tmux session is none's")
 
 
@@ -149,7 +149,7 @@ def _member_teams(clues: Clues) -> list[str]:
 def _members(clues: Clues) -> TierAnswer:
     teams = _member_teams(clues)
     detail = f"member of {', '.join(teams)}" if teams else f"no team on disk has a member '{clues.name}'"
-    return TierAnswer(5, "members on disk", teams[0] if teams else None, detail)
+    return TierAnswer(5, "members on disk", teams[0] if len(teams) == 1 else None, detail)
 
 
 def _refuse_several(clues: Clues) -> None:

@@ -101,7 +101,9 @@ def explain(world: World, name: str) -> Explanation:
     """The same decision that the daemon's next pass would make, with its reason."""
     standing = get(world, name)
     view = View(world)
-    known = facts(world, standing, view, room=True)
+    with world.registry.begin() as tx:
+        room = tx.live_count(world.host) < world.rules.max_running
+    known = facts(world, standing, view, room=room)
     events = world.registry.history(standing.agent.id, limit=8)
     return Explanation(
         standing=standing,

@@ -19,6 +19,8 @@ from genie.ports import Face
 from genie.services.world import World
 
 RETRY_AFTER_FAULT = timedelta(seconds=5)
+RUNNER_GAVE_UP = 75
+"""Exit code of a runner whose launch file has not come: nothing was started."""
 
 
 def start(world: World, standing: Standing, *, interrupted: bool = False) -> Standing:
@@ -66,15 +68,25 @@ def _parts(standing: Standing) -> tuple[Agent, Session, Run]:
 
 
 def _begun(world: World, agent: Agent, run: Run) -> PaneIdentity | None:
-    """The pane that an interrupted start has made for this run; one whose runner has given up is closed."""
+    """The pane that an interrupted start has made for this run; one whose runner has given up is closed.
+
+    One whose process has ended in another way had been released: it ran, and must not run a second time.
+    """
     snapshot = world.terminal.panes(agent.placement.socket)
     seen = snapshot.of_run(run.id)
+    if seen and seen.dead and snapshot.server and (seen.exit_code, seen.signal) == (None, None):
+        world.terminal.nudge(snapshot.server)
+        snapshot = world.terminal.panes(agent.placement.socket)
+        seen = snapshot.of_run(run.id)
     if seen is None or snapshot.server is None:
         return None
-    if seen.dead:
-        _close(world, PaneIdentity(snapshot.server, seen.pane, seen.pid, "ended", run.id))
-        return None
-    return _identity(world, snapshot.server, seen, run.id)
+    if not seen.dead:
+        return _identity(world, snapshot.server, seen, run.id)
+    ended = PaneIdentity(snapshot.server, seen.pane, seen.pid, "ended", run.id)
+    if seen.exit_code != RUNNER_GAVE_UP:
+        return ended
+    _close(world, ended)
+    return None
 
 
 def _back_in_place(world: World, agent: Agent, session: Session, run: Run) -> PaneIdentity | None:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from genie.domain.agent import Desired, Life
+from genie.domain.agent import STOPPABLE, Desired, Life
 from genie.domain.errors import NotFound
 from genie.domain.events import Kind, event
 from genie.domain.session import Standing
 from genie.services.finish import finish
 from genie.services.roster import known_names
 from genie.services.world import World
-
-STOPPABLE = frozenset({Life.QUEUED, Life.RUNNING, Life.DEAD})
 
 
 def stop(world: World, name: str) -> tuple[Standing, bool]:

@@ -13,10 +13,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
 from genie.adapters.processes import SystemProcesses
+from genie.daemon.api.bodies import HookBody
 from tests.fixtures.tmux import until
 
 HOOK = Path(__file__).parents[2] / "genie" / "hook.py"
@@ -98,7 +100,7 @@ def test_an_event_is_handed_over(box: Box) -> None:
     event = json.loads(body)
     assert event.pop("at") == pytest.approx(before, abs=5)
     data = {"run": "1f0c", "note": "a=b c", "odd": "'\"\n$(x) é", "bare": ""}
-    assert event == {"event": "pane-died", "data": data}
+    assert event == {"event": "pane-died", **data}
     assert box.spooled() == []
     assert not box.woken.exists()
 
@@ -106,7 +108,7 @@ def test_an_event_is_handed_over(box: Box) -> None:
 def test_with_nobody_there_it_is_kept_and_the_daemon_woken(box: Box) -> None:
     assert box.run("pane-died", "run=1f0c", *box.wake()).returncode == 0
     [event] = box.spooled()
-    assert (event["event"], event["data"]) == ("pane-died", {"run": "1f0c"})
+    assert (event["event"], event["run"]) == ("pane-died", "1f0c")
     [path] = box.spool.iterdir()
     assert path.stat().st_mode & 0o777 == 0o600
     assert box.spool.stat().st_mode & 0o777 == 0o700
@@ -134,11 +136,26 @@ def test_what_is_woken_stands_alone(box: Box) -> None:
     assert directory == "/"
 
 
+def test_a_field_cannot_take_the_place_of_the_event_or_its_time(box: Box) -> None:
+    box.run("pane-died", "event=other", "at=never")
+    [event] = box.spooled()
+    assert event.keys() == {"event", "at"}
+    assert event["event"] == "pane-died"
+    assert isinstance(event["at"], float)
+
+
+def test_the_daemon_understands_it(box: Box) -> None:
+    run = str(uuid4())
+    box.run("pane-died", f"run={run}")
+    [path] = box.spool.iterdir()
+    body = HookBody.model_validate_json(path.read_bytes())
+    assert (body.event, body.run) == ("pane-died", run)
+
+
 def test_events_are_kept_in_their_order(box: Box) -> None:
     for number in range(5):
         box.run("pane-died", f"number={number}")
-    data = [event["data"] for event in box.spooled()]
-    assert data == [{"number": str(number)} for number in range(5)]
+    assert [event["number"] for event in box.spooled()] == [str(number) for number in range(5)]
 
 
 @pytest.mark.parametrize(

@@ -353,7 +353,9 @@ def test_this_process_and_those_above_it_are_spared(start: Start) -> None:
 
 def test_what_is_spared_is_spared_with_all_below_it(start: Start) -> None:
     run = uuid4()
-    kept = start("sh", "-c", "env -u GENIE_RUN_ID sleep 100 & echo $!; wait", env={"GENIE_RUN_ID": str(run)})
+    kept = start(
+        "sh", "-c", "env -u GENIE_RUN_ID sh -c 'echo $$; exec sleep 100' & wait", env={"GENIE_RUN_ID": str(run)}
+    )
     assert kept.stdout is not None
     below = int(kept.stdout.readline())
     SystemProcesses(spared=lambda: {kept.pid}).end_tree(run=run, pid=None, started=None, grace=AT_ONCE)

@@ -120,7 +120,7 @@ TABLE: dict[Life, set[Life]] = {
 RESTING = [Life.SUSPENDED, Life.DEAD, Life.DONE, Life.FAILED]
 """Lives whose row a spawn may take: by a resume, or anew from the queue."""
 
-STOPPED_LATER = [Life.QUEUED, Life.DEAD, Life.RESUMING]
+STOPPED_LATER = [Life.QUEUED, Life.SPAWNING, Life.DEAD, Life.RESUMING]
 """Lives besides `running` in which a stop can find an agent."""
 
 

@@ -19,6 +19,7 @@ from genie.domain.settle import (
     Finish,
     GiveUp,
     Hold,
+    Learn,
     Note,
     Rest,
     Start,
@@ -55,6 +56,9 @@ NO_PLACE = "waits for a free place (max_running)"
         # running: two looks that miss it, in a row; unreachable is not dead
         (standing(), Facts(look=ALIVE), Rest("its process is alive in its pane")),
         (standing(run=MISSED), Facts(look=ALIVE), Clear()),
+        (standing(), Facts(look=ALIVE, unnamed=True), Learn()),
+        (standing(run=MISSED), Facts(look=ALIVE, unnamed=True), Clear()),
+        (standing(), Facts(look=UNSEEN, unnamed=True), Hold("tmux unreachable")),
         (standing(), Facts(look=UNSEEN), Hold("tmux unreachable")),
         (standing(run=MISSED), Facts(look=UNSEEN), Hold("tmux unreachable")),
         (standing(), Facts(look=None), Hold("tmux unreachable")),
@@ -90,18 +94,17 @@ def test_next_step(stands: Standing, facts: Facts, step: settle.Step) -> None:
     assert step.reason
 
 
-FINISHED_WHEN_STOPPED = {Life.QUEUED, Life.RUNNING, Life.DEAD}
-CARRIED_ON_FIRST = {Life.SPAWNING, Life.RESUMING}
+FINISHED_WHEN_STOPPED = {Life.QUEUED, Life.SPAWNING, Life.RUNNING, Life.DEAD, Life.RESUMING}
 
 
 @pytest.mark.parametrize("life", Life)
-def test_what_is_wanted_stopped_is_finished_or_first_brought_to_where_it_can_be(life: Life) -> None:
+def test_what_is_wanted_stopped_is_finished_where_there_is_something_to_stop(life: Life) -> None:
     step = next_step(standing(replace(AGENT, life=life, desired=Desired.STOPPED)), Facts(look=ALIVE), now=NOW)
     if life in FINISHED_WHEN_STOPPED:
         assert step == Finish("wanted stopped")
         assert Life.SUSPENDED in MOVES[life]
     else:
-        assert step == (CarryOn() if life in CARRIED_ON_FIRST else Rest(f"it is {life.value}"))
+        assert step == Rest(f"it is {life.value}")
 
 
 @pytest.mark.parametrize("life", Life)
@@ -119,7 +122,7 @@ def test_the_daemon_and_explain_give_the_same_reason(never: resume.Never) -> Non
     assert GiveUp(never).reason == never.value
     assert Bring(2).reason == "resume attempt 2"
     assert Declare(GONE).reason == "pane dead (exit code 1)"
-    assert Note(1, Look(Sight.MISSING)).reason == "pane missing, seen once"
+    assert Note(1, Look(Sight.MISSING)).reason == "pane missing, missed 1×"
 
 
 @pytest.mark.parametrize(

@@ -60,5 +60,3 @@ class KillSwitch:
         if point == self.point and self.passed.count(point) >= self.after:
             self.point = None
             raise Killed(point)
-
-

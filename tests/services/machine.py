@@ -8,7 +8,7 @@ host would: a server that was restarted numbers its panes from %0.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import count
 from uuid import UUID

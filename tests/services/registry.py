@@ -289,7 +289,9 @@ class MemoryRegistry:
             (self.store.sessions[agent.session].provider_session, team.name)
             for team in self.teams()
             for agent in self.store.agents.values()
-            if (agent.name, agent.team) == (team.lead, team.name) and agent.session and agent.life is not Life.TERMINATED
+            if (agent.name, agent.team) == (team.lead, team.name)
+            and agent.session
+            and agent.life is not Life.TERMINATED
         ]
         return [(session, team) for session, team in leads if session]
 
@@ -304,7 +306,7 @@ def _selected(agent: Agent, wanted: Wanted) -> bool:
         (wanted.all or agent.life is not Life.TERMINATED or Life.TERMINATED in wanted.lives)
         and (not wanted.names or agent.name in wanted.names)
         and (wanted.team is None or agent.team == wanted.team)
-        and set(wanted.tags) <= set(agent.tags)
+        and (not wanted.tags or bool(set(wanted.tags) & set(agent.tags)))
         and (not wanted.lives or agent.life in wanted.lives)
     )
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from genie.domain.agent import Desired, Life, Resume, Restart, Why
+from genie.domain.agent import Desired, Life, Restart, Resume, Why
 from genie.domain.errors import BadInput, Failed, MissingProgram, NotAllowed, Refused, Stale, TerminalAway
 from genie.domain.events import Kind
 from genie.domain.resume import Policy
@@ -174,7 +174,12 @@ def test_flag_over_template_over_rules(bench: Bench) -> None:
     assert (bare.restart, bare.auto_resume, bare.policy) == (Restart.ON_FAILURE, True, Policy())
     minute = timedelta(minutes=1)
     bench.templates.add(
-        "engineer", restart=Restart.ALWAYS, auto_resume=False, max_resume_attempts=0, cooldown=minute, stable_after=minute
+        "engineer",
+        restart=Restart.ALWAYS,
+        auto_resume=False,
+        max_resume_attempts=0,
+        cooldown=minute,
+        stable_after=minute,
     )
     agent, policy = bench.spawn().standing.agent, Policy(max_attempts=0, cooldown=minute, stable_after=minute)
     assert (agent.restart, agent.auto_resume, agent.policy) == (Restart.ALWAYS, False, policy)

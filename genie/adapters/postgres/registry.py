@@ -111,9 +111,6 @@ class PostgresRegistry:
         sessions = frozenset(id_ for is_session, id_ in found if is_session)
         return sessions, frozenset(id_ for is_session, id_ in found if not is_session)
 
-    def server_version(self) -> str:
-        return str(self._fetch("show server_version", {})[0][0]).split(" ")[0]
-
     # ---- events ----
 
     def history(self, agent: UUID, *, limit: int) -> list[Event]:

@@ -67,7 +67,7 @@ OWNERS = (
 ROSTER = (
     f"{STANDING} where (%(all)s or a.life <> 'terminated' or 'terminated' = any(%(lives)s))"
     " and (%(names)s::text[] = '{}' or a.name = any(%(names)s)) and (%(team)s::text is null or a.team = %(team)s)"
-    " and a.tags @> %(tags)s::text[] and (%(lives)s::text[] = '{}' or a.life = any(%(lives)s))"
+    " and (%(tags)s::text[] = '{}' or a.tags && %(tags)s) and (%(lives)s::text[] = '{}' or a.life = any(%(lives)s))"
     " order by a.team, a.name, a.created_at"
 )
 

@@ -28,7 +28,7 @@ def get_database(here: Here) -> Answer:
     state, current, head, version, problem = "up", None, None, None, engine.problem
     try:
         current, head = bootstrap.schema(_dsn(engine))
-        version = engine.world.registry.server_version()
+        version = engine.world.registry.version()
     except GenieError as error:
         state, problem = "away", error
     return Answer(
