@@ -17,10 +17,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from genie.domain.amounts import Wrong, parse_duration, parse_size, write_duration, write_size
 from genie.domain.errors import BadConfig
 from genie.domain.words import nearest
 from genie.paths import Home
-from genie.settings.amounts import Wrong, parse_duration, parse_size, write_duration, write_size
 from genie.settings.model import KEYS, SECTIONS, Settings, masked
 from genie.settings.sources import USERS_OWN, Entry, Problem, expanded, from_environment, from_file
 

@@ -14,12 +14,12 @@ from typing import Annotated, TypeVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from genie.domain.amounts import Wrong, parse_duration, parse_size, write_duration
 from genie.domain.errors import BadInput
 from genie.domain.layout import SMALLEST_HEIGHT, SMALLEST_WIDTH
 from genie.domain.resume import Policy
 from genie.domain.team import Layout
 from genie.domain.words import PermissionMode, nearest, one_of
-from genie.settings.amounts import Wrong, parse_duration, parse_size, write_duration
 
 # ---- what a value may be --------------------------------------------------------------------
 

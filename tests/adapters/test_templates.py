@@ -9,18 +9,15 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from genie.adapters.templates import FileTemplates, Shadowed
-from genie.adapters.templates.fields import Frontmatter, Spawn, Wrong, _duration
+from genie.adapters.templates.fields import Frontmatter, Spawn
 from genie.domain.agent import Restart
 from genie.domain.errors import BadTemplate
 from genie.domain.team import Layout
 from genie.domain.template import PromptMode, Scope, Template
 from genie.domain.words import Color, PermissionMode
 from genie.paths import Home, package_dir
-from genie.settings import parse_duration, write_duration
 
 BUILTIN = {"engineer", "reviewer", "qa", "fix", "docs", "refactor", "tracer", "team-lead"}
 
@@ -225,22 +222,6 @@ def test_manual_has_an_old_name(places: Places) -> None:
 def test_sizes_are_kept_as_written(places: Places, value: str) -> None:
     spawn = dict(places.read(f"---\nspawn: {{limits: {{memory: {value}}}}}\n---\n").spawn)
     assert spawn == {"limits": {"memory": int(value) if value.isdigit() else value}}
-
-
-@given(st.timedeltas(min_value=timedelta(0), max_value=timedelta(days=400_000)))
-def test_durations_read_as_in_the_configuration(value: timedelta) -> None:
-    assert _duration(write_duration(value)) == value
-
-
-@given(st.from_regex(r"[0-9]{0,3}(\.[0-9])?(d|h|m|s|ms)?([0-9]{1,2}(h|m|s|ms))?", fullmatch=True) | st.integers())
-def test_durations_are_refused_as_in_the_configuration(value: str | int) -> None:
-    try:
-        expected = parse_duration(value)
-    except ValueError:
-        with pytest.raises(Wrong):
-            _duration(value)
-    else:
-        assert _duration(value) == expected
 
 
 # ---- what is refused ------------------------------------------------------------------------

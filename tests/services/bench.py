@@ -143,8 +143,8 @@ class Bench:
 
     # ---- commands ----
 
-    def caller(self, *, cwd: str = "/w", pid: int = 0, **env: str) -> Caller:
-        return Caller(cwd=cwd, env=ENV | env, pid=pid)
+    def caller(self, env: Mapping[str, str] | None = None, *, pid: int = 0, **more: str) -> Caller:
+        return Caller(cwd="/w", env={**ENV, **(env or {}), **more}, pid=pid)
 
     def order(self, name: str, *, caller: Caller | None = None, **said: Any) -> Order:  # noqa: ANN401
         return Order(name=name, caller=caller or self.caller(), **said)

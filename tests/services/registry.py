@@ -277,6 +277,12 @@ class MemoryRegistry:
         self._answer()
         return len(self.log)
 
+    # ---- the server ----
+
+    def version(self) -> str:
+        self._answer()
+        return "memory"
+
     # ---- teams ----
 
     def teams(self) -> list[Team]:

@@ -234,12 +234,20 @@ def test_no_step_is_taken_for_an_agent_whose_command_is_still_at_work(bench: Ben
 
 
 @pytest.mark.parametrize("point", ["spawn.committed", "start.created", "start.dressed", "start.released"])
-def test_a_stop_that_was_wanted_during_a_start_is_done_after_it(bench: Bench, point: str) -> None:
+@pytest.mark.parametrize("died", [False, True])
+def test_a_start_that_a_daemon_died_in_can_be_stopped(bench: Bench, point: str, *, died: bool) -> None:
+    """Also when the next daemon dies once the wish is written."""
     bench.dies_at(point, bench.spawn)
     bench.restart()
-    assert bench.stop()[1] is False
-    bench.beat()
-    bench.stop()
-    bench.beat()
+    if died:
+        bench.dies_at("stop.wanted", bench.stop)
+        bench.restart()
+        bench.beat()
+    else:
+        assert bench.stop()[1] is True
     assert bench.life() is Life.SUSPENDED
+    assert bench.machine.agents() == []
+    at_rest(bench)
+    bench.resume()
+    assert len(bench.machine.agents()) == 1
     at_rest(bench)

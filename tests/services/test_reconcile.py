@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import pairwise
 from uuid import uuid4
 
 import pytest
@@ -13,6 +14,7 @@ from genie.domain.errors import Failed, RegistryAway, TerminalAway
 from genie.domain.events import Kind
 from genie.domain.session import Standing
 from genie.domain.settle import Bring
+from genie.ports import Fault
 from genie.services.reconcile import close_orphans, reconcile
 from tests.services.bench import BEAT, HOST, Bench
 from tests.services.machine import DEFAULT_SOCKET, Pane
@@ -177,7 +179,7 @@ def test_what_dies_after_3_seconds_is_resumed_exactly_3_times(bench: Bench) -> N
     resumed = [e.at for e in bench.executions()][1:]
     started.extend(resumed)
     assert len(started) == 3
-    assert all(b - a >= MINUTE for a, b in zip(started, started[1:], strict=False))
+    assert all(b - a >= MINUTE for a, b in pairwise(started))
     assert (bench.life(), bench.agent().reason) == (Life.FAILED, "exhausted")
     kinds = bench.kinds()
     assert (kinds.count(Kind.EXHAUSTED), kinds[-1]) == (1, Kind.EXHAUSTED)
@@ -498,7 +500,7 @@ def test_what_changed_since_it_was_read_is_left_as_it_is(bench: Bench, life: Lif
     assert bench.kinds()[-1] is Kind.STOPPED
 
 
-def _stop_after(bench: Bench) -> object:
+def _stop_after(bench: Bench) -> Fault:
     def fault(point: str) -> None:
         if point == "reconcile.declared":
             bench.stop()

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 
-from genie.domain.agent import Desired, Life, Restart, Resume, Why
+from genie.domain.agent import Desired, Life, Placement, Restart, Resume, Why
 from genie.domain.errors import BadInput, Failed, MissingProgram, NotAllowed, Refused, Stale, TerminalAway
 from genie.domain.events import Kind
 from genie.domain.resume import Policy
-from genie.domain.session import Standing
+from genie.domain.session import PaneSeen, ServerIdentity, Standing
 from genie.domain.template import PromptMode
 from genie.domain.words import PermissionMode
-from genie.services.begin import begin
+from genie.services.begin import begin, carry_on
 from genie.services.compose import NOT_INHERITED
 from genie.services.spawn import rehearse
 from genie.services.start import start
 from tests.services.bench import HOST, Bench, env_of
-from tests.services.machine import DEFAULT_SOCKET, HOME
+from tests.services.machine import DEFAULT_SOCKET, HOME, MemoryTerminal
 
 SECOND = timedelta(seconds=1)
 
@@ -57,7 +58,7 @@ def test_the_environment_of_a_child_byte_for_byte(bench: Bench) -> None:
 
 def test_nothing_of_the_caller_s_own_pane_and_run_is_inherited(bench: Bench) -> None:
     told = dict.fromkeys(NOT_INHERITED, "caller's") | {"GENIE_TEAM": "", "TMUX": "", "TMUX_PANE": "%0"}
-    bench.spawn(caller=bench.caller(**told))
+    bench.spawn(caller=bench.caller(told))
     assert "caller's" not in env_of(bench).values()
     assert not {"TMUX", "TMUX_PANE", "GENIE_PARENT", "GENIE_ROOT", "GENIE_AGENT_TOKEN"} & set(env_of(bench))
 
@@ -370,17 +371,6 @@ def test_a_pane_that_cannot_be_closed_after_a_failed_start_is_closed_later(bench
     assert bench.pane() is pane, "it goes on in the pane it has"
 
 
-def test_a_runner_that_ends_at_once_is_a_failed_start(bench: Bench) -> None:
-    bench.machine.open("main")
-
-    bench.switch.meanwhile["spawn.committed"] = lambda: bench.machine.fails.update(
-        {"create": Failed("the process of pane %1 ended before it was started")}
-    )
-    with pytest.raises(Failed, match="ended before"):
-        bench.spawn()
-    assert bench.life() is Life.FAILED
-
-
 def test_a_kill_that_comes_between_wins(bench: Bench) -> None:
     """A start whose agent was given another run meanwhile writes nothing over it."""
 
@@ -456,3 +446,39 @@ def test_everything_is_on_this_host(bench: Bench) -> None:
     bench.spawn()
     assert bench.agent().host == HOST
     assert bench.agent().placement.socket == DEFAULT_SOCKET
+
+
+class Stillborn(MemoryTerminal):
+    """The runner of a new pane has ended before anybody could look at it."""
+
+    def create(self, placement: Placement, *, team: str, run: UUID, cwd: str) -> tuple[ServerIdentity, PaneSeen]:
+        server, seen = super().create(placement, team=team, run=run, cwd=cwd)
+        self._machine.end(self._machine.of_run(run), exit_code=127)
+        return server, seen
+
+
+def test_a_runner_that_ends_at_once_fails_the_start(bench: Bench) -> None:
+    bench.world = replace(bench.world, terminal=Stillborn(bench.machine))
+    with pytest.raises(Failed, match="ended before it was started"):
+        bench.spawn()
+    assert (bench.life(), bench.agent().reason) == (Life.FAILED, "start_failed")
+
+
+def test_a_queued_one_that_was_stopped_is_resumed_with_its_first_prompt() -> None:
+    bench = Bench(max_running=1)
+    bench.spawn("first")
+    bench.spawn(prompt="begin")
+    bench.stop()
+    bench.stop("first")
+    bench.resume()
+    assert bench.executions()[-1].argv[-1] == "begin"
+
+
+def test_a_start_without_run_or_session_cannot_be_gone_on_with(bench: Bench) -> None:
+    queued = bench.bring_to(Life.QUEUED)
+    with pytest.raises(Failed, match="no run to start"):
+        carry_on(bench.world, queued)
+    with bench.registry.begin() as tx:
+        saved = tx.save_agent(replace(queued.agent, session=None))
+    with pytest.raises(Failed, match="has no session"):
+        begin(bench.world, Standing(saved, None, None))

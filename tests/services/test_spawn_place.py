@@ -81,7 +81,7 @@ def test_tier_4_the_caller_s_tmux_session_has_the_name_of_a_team(bench: Bench, s
 
 
 def _in(bench: Bench, pane: Pane, socket: str = DEFAULT_SOCKET, **env: str) -> Caller:
-    return bench.caller(TMUX=f"{socket},1,0", TMUX_PANE=pane.id, **env)
+    return bench.caller(env, TMUX=f"{socket},1,0", TMUX_PANE=pane.id)
 
 
 def test_tier_5_a_member_on_disk_by_name_or_role(bench: Bench) -> None:
@@ -205,7 +205,7 @@ def test_the_caller_s_server_is_used_where_none_is_configured(bench: Bench) -> N
 def test_half_an_environment_of_tmux_is_none(bench: Bench, env: dict[str, str]) -> None:
     bench.machine.open("main")
     bench.rules = replace(bench.rules, socket=DEFAULT_SOCKET)
-    assert _placed(bench, caller=bench.caller(**env)) == ("ada", "ada")
+    assert _placed(bench, caller=bench.caller(env)) == ("ada", "ada")
 
 
 def test_a_caller_s_pane_that_is_gone_is_no_place(bench: Bench) -> None:

@@ -19,6 +19,7 @@ from genie.services.claim import claim
 from genie.services.flights import Flights
 from genie.services.spawn import Spawned
 from tests.services.bench import Bench
+from tests.services.machine import Pane
 from tests.services.ports import MemoryTemplates
 
 
@@ -296,7 +297,7 @@ def test_racing_spawns_of_a_new_name_give_one_canonical_and_parallels(bench: Ben
     assert len(bench.machine.agents()) == 8
 
 
-def _panes(bench: Bench) -> list[object]:
+def _panes(bench: Bench) -> list[Pane]:
     return [pane for server in bench.machine.servers.values() for pane in server.panes.values() if pane.command_run]
 
 

@@ -64,11 +64,11 @@ def test_nothing_is_typed_and_no_innocent_is_hurt(bench: Bench) -> None:
     ("life", "after", "acted"),
     [
         (Life.QUEUED, Life.SUSPENDED, True),
-        (Life.SPAWNING, Life.SPAWNING, False),
+        (Life.SPAWNING, Life.SUSPENDED, True),
         (Life.RUNNING, Life.SUSPENDED, True),
         (Life.SUSPENDED, Life.SUSPENDED, False),
         (Life.DEAD, Life.SUSPENDED, True),
-        (Life.RESUMING, Life.RESUMING, False),
+        (Life.RESUMING, Life.SUSPENDED, True),
         (Life.DONE, Life.DONE, False),
         (Life.FAILED, Life.FAILED, False),
     ],

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from decimal import Decimal
 from enum import Enum
 from functools import partial
 from typing import Annotated, TypeVar
@@ -12,42 +11,20 @@ from typing import Annotated, TypeVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from genie.domain.agent import Restart
+from genie.domain.amounts import Wrong, parse_duration, parse_size
 from genie.domain.errors import BadInput
 from genie.domain.team import Layout
 from genie.domain.template import PromptMode
 from genie.domain.words import Color, PermissionMode, check_name, nearest, one_of
 
-
-class Wrong(ValueError):
-    """A value that cannot be meant, and what to write instead."""
-
-    def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.hint = hint
-
-
-_NUMBER = r"[0-9]+(?:\.[0-9]+)?"
-_MICROSECONDS = {"d": 86_400_000_000, "h": 3_600_000_000, "m": 60_000_000, "s": 1_000_000, "ms": 1_000}
-_DURATION = re.compile("".join(rf"(?:({_NUMBER}){unit}(?![a-z]))?" for unit in _MICROSECONDS))
-_SIZE = re.compile(rf"(?:{_NUMBER}(?:[kmgt]i?)?b|[0-9]+)", re.IGNORECASE)
 _RATE = re.compile(r"[1-9][0-9]*/[smh]")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-def _duration(value: object) -> timedelta:
-    """The time in "30s", "5m", "1h30m" or a number of seconds."""
-    wrong = Wrong(f"{value!r} is not a duration", "write 30s, 5m, 1h30m or a number of seconds")
-    if isinstance(value, bool) or not isinstance(value, (int, str)) or len(str(value)) > 40:
-        raise wrong
-    text = str(value)
-    match = _DURATION.fullmatch(f"{text}s" if re.fullmatch(_NUMBER, text) else text)
-    if not text or not match:
-        raise wrong
-    pairs = zip(match.groups(), _MICROSECONDS.values(), strict=True)
-    try:
-        return timedelta(microseconds=int(sum(Decimal(number) * unit for number, unit in pairs if number)))
-    except OverflowError:
-        raise wrong from None
+def _size(value: object) -> object:
+    """A size as it was written, once it reads."""
+    parse_size(value)
+    return value
 
 
 def _positive(value: timedelta) -> timedelta:
@@ -99,8 +76,8 @@ def _variables(values: dict[str, str]) -> dict[str, str]:
 Text = Annotated[str, Field(min_length=1)]
 Texts = list[Text]
 Count = Annotated[int, Field(ge=0)]
-Duration = Annotated[timedelta, BeforeValidator(_duration)]
-Size = Annotated[int | str, BeforeValidator(partial(_written_as, "size", _SIZE, "8GiB, 512MiB, 10MB or bytes"))]
+Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
+Size = Annotated[int | str, BeforeValidator(_size)]
 Rate = Annotated[str, BeforeValidator(partial(_written_as, "rate", _RATE, "10/s, 100/m or 1000/h"))]
 
 

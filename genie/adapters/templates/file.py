@@ -10,8 +10,9 @@ from typing import Any
 from pydantic import ValidationError
 from ruamel.yaml.nodes import Node
 
-from genie.adapters.templates.fields import EXPECTED, MODELS, Frontmatter, Wrong
+from genie.adapters.templates.fields import EXPECTED, MODELS, Frontmatter
 from genie.adapters.templates.frontmatter import Unreadable, compose, line_of, plain
+from genie.domain.amounts import Wrong
 from genie.domain.errors import BadInput, BadTemplate
 from genie.domain.template import Scope, Template
 from genie.domain.words import check_name, nearest
