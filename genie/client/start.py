@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from genie.client.wire import HungUp, NobodyThere, send
-from genie.domain.errors import GenieError, Refused, Unreachable
+from genie.domain.errors import BadConfig, GenieError, Refused, Unreachable
 from genie.paths import Home
 
 READY_WITHIN = 60.0
@@ -21,6 +21,8 @@ SETTLE = 1.0
 """Seconds in which a daemon that ended at once may have lost against one that somebody else started."""
 
 _READY = frozenset({"ready", "degraded"})
+_BY_EXIT: Mapping[int, type[GenieError]] = {2: BadConfig, 5: Refused}
+"""What the exit code of a daemon that did not start means; any other is Unreachable."""
 _DROPPED = frozenset(
     {"TMUX", "TMUX_PANE", "GENIE_RUN_ID", "GENIE_SESSION_ID", "GENIE_TEAM", "GENIE_ROOT", "GENIE_TOKEN"}
     | {"CLAUDECODE", "CLAUDE_PID", "CLAUDE_PROJECT_DIR", "CLAUDE_CODE_ENTRYPOINT", "CLAUDE_CODE_SSE_PORT"}
@@ -30,7 +32,8 @@ _DROPPED_PREFIXES = ("GENIE_AGENT_", "GENIE_PARENT", "CLAUDE_CODE_SESSION", "CLA
 
 def start(home: Home, on_slow: Callable[[], None] | None = None) -> None:
     """Return once a daemon of `home` answers that it is ready (or degraded). Raises Unreachable with the
-    daemon's own last words when it ends instead, BadConfig or Refused for a home that cannot be one."""
+    daemon's own last words when it ends instead, BadConfig or Refused for a home that cannot be one and
+    for settings that do not read."""
     home.prepare()
     with home.start_lock.open("a") as lock:
         _Starting(home, lock, on_slow).wait()
@@ -89,7 +92,8 @@ class _Starting:
             return
         path = _output(self._home)
         words = _last_line(path, self._written) or f"it ended with exit code {self._child.returncode}"
-        raise Unreachable(f"the daemon did not start: {words}", hint=f"see {path}", log=str(path))
+        kind = _BY_EXIT.get(self._child.returncode, Unreachable)
+        raise kind(f"the daemon did not start: {words}", hint=f"see {path}", log=str(path))
 
 
 def _state(home: Home) -> str | None:

@@ -32,7 +32,6 @@ from genie.domain.settle import (
     Clear,
     Declare,
     Facts,
-    Finish,
     GiveUp,
     Hold,
     Learn,
@@ -187,7 +186,7 @@ def _settle(world: World, standing: Standing, view: View, done: Pass, *, room: b
             return _settle(world, ended, view, done, room=room)
         case GiveUp(why):
             _give_up(world, standing, why)
-        case Start() | CarryOn() | Finish() | Bring():
+        case _:
             done.errands.append(_errand(world, standing, step))
             return int(isinstance(step, Start | Bring))
     return 0
@@ -199,20 +198,27 @@ def _alive(world: World, standing: Standing, done: Pass) -> None:
         return
     done.live.append(run)
     if run.missed:
-        with world.registry.begin() as tx:
-            tx.save_run(replace(run, missed=0))
+        _count_missed(world, standing, 0)
 
 
 def _note(world: World, standing: Standing, step: Note, done: Pass) -> None:
     """First look that missed it: have tmux reap its child, so that the second look sees the status."""
-    run = standing.run
-    if run is None:
-        return
-    with world.registry.begin() as tx:
-        tx.save_run(replace(run, missed=step.missed))
-    if run.pane and step.look.sight is Sight.DEAD and step.look.end == End():
+    run = _count_missed(world, standing, step.missed)
+    if run and run.pane and step.look.sight is Sight.DEAD and step.look.end == End():
         world.terminal.nudge(run.pane.server)
     done.look_again.add(standing.agent.id)
+
+
+def _count_missed(world: World, standing: Standing, missed: int) -> Run | None:
+    """Write how many looks in a row have missed the run; None where somebody has changed the agent since:
+    the run that was seen may have been ended meanwhile, and must not be written back."""
+    with world.registry.begin() as tx:
+        current = tx.standing_of(standing.agent.id)
+        if current is None or current.run is None or current.agent.version != standing.agent.version:
+            return None
+        run = replace(current.run, missed=missed)
+        tx.save_run(run)
+    return run
 
 
 def _declare(world: World, standing: Standing, seen: Look, *, at: datetime) -> Standing:

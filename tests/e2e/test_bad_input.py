@@ -107,7 +107,7 @@ def test_values_that_cannot_be_meant(make_genie: MAKE) -> None:
         (("engineer", "--extra-args", "--session-id=1"), 2, ("--session-id",)),
         (("engineer", "--timeout", "5s"), 2, ("--wait",)),
         (("engineer", "--wait", "--timeout", "soon"), 2, ("'soon'",)),
-        (("engineer", "--parent-pid", "1"), 5, ("pid 1", "ancestor")),
+        (("engineer", "--parent-pid", "1"), 5, ("pid 1 belongs to no running agent",)),
         ((*shell, "--model", "opus", "--", "cat"), 2, ("--model",)),
         ((*shell, "--"), 2, ("no command",)),
         ((*shell, "--", "no-such-program"), 3, ("'no-such-program'", "PATH")),

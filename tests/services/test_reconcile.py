@@ -500,6 +500,22 @@ def test_what_changed_since_it_was_read_is_left_as_it_is(bench: Bench, life: Lif
     assert bench.kinds()[-1] is Kind.STOPPED
 
 
+@pytest.mark.parametrize("missed", [0, 1])
+def test_a_run_that_was_ended_meanwhile_stays_ended(bench: Bench, missed: int) -> None:
+    """A look at what was there a moment ago, which would note a miss, or forget one."""
+    bench.spawn()
+    if missed:
+        with bench.registry.begin() as tx:
+            tx.save_run(replace(bench.run(), missed=1))
+    behind = Behind(bench)
+    bench.stop()
+    pane = bench.machine.open("ada", run=bench.run().id) if missed else None
+    reconcile(replace(bench.world, registry=behind))  # type: ignore[arg-type]  # all else is passed on
+    assert bench.run().ended_at
+    assert bench.registry.store.live_runs() == []
+    assert pane is None or pane.process.alive
+
+
 def _stop_after(bench: Bench) -> Fault:
     def fault(point: str) -> None:
         if point == "reconcile.declared":
