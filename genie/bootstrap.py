@@ -14,6 +14,7 @@ from uuid import UUID
 from genie import paths, settings
 from genie.adapters.launches import FileLaunches
 from genie.adapters.places import LocalPlaces
+from genie.adapters.postgres.binaries import Owner, programs
 from genie.adapters.postgres.connect import parameters
 from genie.adapters.postgres.embedded import Embedded, data_dir
 from genie.adapters.postgres.feed import PostgresFeed
@@ -26,12 +27,14 @@ from genie.adapters.system import KillAt, RandomIds, SystemClock, boot_id, host_
 from genie.adapters.teamfiles import ClaudeFiles
 from genie.adapters.templates import FileTemplates
 from genie.adapters.tmux import Tmux
+from genie.domain.errors import MissingProgram
 from genie.domain.session import Run
 from genie.paths import Home
 from genie.ports import Clock, Feed, Registry, Watcher
 from genie.services.world import Rules, World
 from genie.settings import Settings
 
+PANE = ("TMUX", "TMUX_PANE")
 UNSWEPT = timedelta(minutes=10)
 HERE = Path(__file__).resolve().parent
 PG_OPTIONS = {"host": "host", "port": "port", "user": "username", "dbname": "dbname"}
@@ -68,8 +71,14 @@ class Database:
             self.embedded.stop()
 
     def program(self, name: str) -> str:
-        """psql, pg_dump or pg_restore: the embedded server's own, else the one on PATH."""
-        return str(self.embedded.bin(name)) if self.embedded else name
+        """psql, pg_dump or pg_restore: genie's own, which know every older server; where it brings none, that on
+        PATH."""
+        if self.embedded:
+            return str(self.embedded.bin(name))
+        try:
+            return str(programs(Owner(os.geteuid(), os.getegid(), other=False)) / name)
+        except MissingProgram:
+            return name
 
 
 def database(home: Home, configured: Settings) -> Database:
@@ -121,11 +130,13 @@ def open_registry(home: Home, dsn: str, *, on_lost: Callable[[], None]) -> Open:
 
 def open_world(home: Home, configured: Settings, registry: Registry, *, watch: Callable[[Run], None]) -> World:
     """Bind every port. Nothing is started."""
-    processes = SystemProcesses()
+    servers: dict[str, int] = {}
+    processes = SystemProcesses(lambda: list(servers.values()))
     return World(
         registry=registry,
         terminal=Tmux(
             processes=processes,
+            servers=servers,
             run_command=_runner(home),
             hook_command=_hook(home),
             environment=_clean_environment(),
@@ -222,4 +233,4 @@ def _hook(home: Home) -> Callable[[UUID], tuple[str, ...]]:
 
 def _clean_environment() -> dict[str, str]:
     """For a tmux server that is started here: nothing of the caller's pane, run or genie."""
-    return {key: value for key, value in os.environ.items() if not key.startswith(("GENIE_", "TMUX"))}
+    return {key: value for key, value in os.environ.items() if not key.startswith("GENIE_") and key not in PANE}

@@ -21,6 +21,9 @@ SETTLE = 1.0
 """Seconds in which a daemon that ended at once may have lost against one that somebody else started."""
 
 _READY = frozenset({"ready", "degraded"})
+_TAKEN = 4
+"""Exit code of a daemon that found another one in its place."""
+
 _BY_EXIT: Mapping[int, type[GenieError]] = {2: BadConfig, 5: Refused}
 """What the exit code of a daemon that did not start means; any other is Unreachable."""
 _DROPPED = frozenset(
@@ -90,10 +93,25 @@ class _Starting:
         self._lost_at = self._lost_at or time.monotonic()
         if time.monotonic() - self._lost_at < SETTLE:
             return
+        if self._child.returncode == _TAKEN:
+            self._child = self._lost_at = None  # another holds the home and does not answer: it is on its way out
+            return
         path = _output(self._home)
         words = _last_line(path, self._written) or f"it ended with exit code {self._child.returncode}"
         kind = _BY_EXIT.get(self._child.returncode, Unreachable)
         raise kind(f"the daemon did not start: {words}", hint=f"see {path}", log=str(path))
+
+
+def held(home: Home) -> bool:
+    """Whether a daemon holds that home. One that is leaving answers no more and holds it to its very end."""
+    try:
+        with home.daemon_lock.open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
 
 
 def _state(home: Home) -> str | None:

@@ -84,7 +84,8 @@ class Engine:
         world = self._world
         if world is None:
             problem = self.problem
-            raise RegistryAway(
+            kind = type(problem) if isinstance(problem, RegistryAway) else RegistryAway
+            raise kind(
                 problem.message if problem else "the registry is still being opened",
                 hint=problem.hint if problem else "try again in a moment",
                 state=self.health.value,

@@ -157,7 +157,8 @@ def _begin_as_before(home: str) -> NoReturn:
         said = json.loads((Home(Path(home)).run / "settings.json").read_text(encoding="ascii"))
     except (OSError, ValueError):
         said = {}
-    outside = {key: value for key, value in os.environ.items() if not key.startswith(("TMUX", "GENIE_"))}
+    inside = ("TMUX", "TMUX_PANE")
+    outside = {key: value for key, value in os.environ.items() if key not in inside and not key.startswith("GENIE_")}
     environment = outside | said | {"GENIE_HOME": home}
     os.execve(sys.executable, [sys.executable, "-m", "genie.daemon", "run"], environment)  # noqa: S606  no shell
 

@@ -156,8 +156,8 @@ def _plan(world: World, tx: Tx, order: Order, scene: Scene) -> Planned:
     rules = world.rules_at(order.caller.cwd, order.caller.env)
     role = order.role or (agent.role if agent else order.name)
     template = world.templates.find(role, cwd=order.caller.cwd)
+    resolution = _resolution(world, order, scene, role=role, template=template, row=agent)
     provider = world.providers.get(_provider_name(world, order, template, role, row))
-    resolution = resolve_team(order, scene, role=role, template=template, row=agent)
     team = scene.team(resolution.team)
     wishes = understand(world, order, template, rules, team)
     resumable = provider.conversational and not order.command
@@ -177,6 +177,19 @@ def _plan(world: World, tx: Tx, order: Order, scene: Scene) -> Planned:
         kin=scene.kin,
         warnings=scene.warnings + _warnings(order, decision, placement, team, resolution),
     )
+
+
+def _resolution(
+    world: World, order: Order, scene: Scene, *, role: str, template: Template | None, row: Agent | None
+) -> Resolution:
+    """The team. Where neither a tier nor a template answers, a name that is nearly right helps most."""
+    try:
+        return resolve_team(order, scene, role=role, template=template, row=row)
+    except NotFound as error:
+        if error.details.get("kind") == "team":
+            raise
+        near = nearest(role, [known.name for known in world.templates.all(cwd=order.caller.cwd)])
+        raise NotFound(error.message, hint=f"{near} -- or {error.hint}", kind="template", name=role) from error
 
 
 def _provider_name(world: World, order: Order, template: Template | None, role: str, row: Standing | None) -> str:

@@ -205,8 +205,8 @@ def test_odd_texts_are_kept_byte_for_byte(genie: Genie) -> None:
     assert (row["tags"], row["description"]) == ([ODD, "line\nbreak"], f"{ODD}\n\x1b[31mred")
     assert (made["cwd"], row["cwd"]) == (str(directory), str(directory))
     assert not [path for path in genie.directory.rglob("never")]
-    for words in (("ls",), ("show", "engineer"), ("explain", "engineer"), ("history", "engineer")):
-        assert "\x1b" not in genie(*words)
+    for looked in (("ls",), ("show", "engineer"), ("explain", "engineer"), ("history", "engineer")):
+        assert "\x1b" not in genie(*looked)
     assert [found["name"] for found in genie.json("ls", "--tag", ODD)] == ["engineer"]
 
 

@@ -27,7 +27,9 @@ class Tmux:
     """Implements `genie.ports.Terminal`.
 
     `run_command` gives the argv a pane runs for a run, `hook_command` what is run when its process ends. `environment`
-    is that of the tmux servers started here; `timeout` is in seconds, for each call. Safe to use from many threads.
+    is that of the tmux servers started here; `timeout` is in seconds, for each call. `servers` is
+    filled with the pid of the server on each socket: whoever started one, it is no part of an agent. Safe to use
+    from many threads.
     """
 
     def __init__(
@@ -40,6 +42,7 @@ class Tmux:
         width: int = 200,
         height: int = 50,
         timeout: float = 5.0,
+        servers: dict[str, int] | None = None,
     ) -> None:
         self._run_command = run_command
         self._hook_command = hook_command
@@ -47,6 +50,7 @@ class Tmux:
         self._processes = processes
         self._size = (width, height)
         self._timeout = timeout
+        self._seen = {} if servers is None else servers
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
     # ---- looking ----
@@ -55,7 +59,9 @@ class Tmux:
         pid, rows = look(self._server(socket))
         started = self._processes.started(pid) if pid is not None else None
         if pid is None or started is None:
+            self._seen.pop(socket, None)
             return Snapshot(server=None)
+        self._seen[socket] = pid
         return Snapshot(server=ServerIdentity(socket, pid, started), panes=tuple(row.seen for row in rows))
 
     def session_exists(self, socket: str, session: str) -> bool:

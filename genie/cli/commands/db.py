@@ -109,7 +109,7 @@ def _sure(file: str) -> bool:
 def psql(ctx: typer.Context) -> NoReturn:
     """Open psql on the registry; words after -- are for psql."""
     told = reach().database()
-    program = told.get("psql") or shutil.which("psql")
+    program = shutil.which(told.get("psql") or "psql")
     if not program:
         raise MissingProgram("psql is not installed", hint="install the PostgreSQL client")
     dsn, password = without_password(told["dsn"])
