@@ -27,7 +27,9 @@ def run(names: list[str]) -> int:
     broken = []
     for name in names or SCRIPTS:
         print(f"{name} …", file=sys.stderr)
-        done = subprocess.run([sys.executable, "-m", f"benchmarks.{name}", "--json"], stdout=subprocess.PIPE, check=False)
+        done = subprocess.run(
+            [sys.executable, "-m", f"benchmarks.{name}", "--json"], stdout=subprocess.PIPE, check=False
+        )
         if done.returncode:
             broken.append(name)
             continue

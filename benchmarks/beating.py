@@ -5,15 +5,16 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 from uuid import UUID, uuid4
 
-import psutil
 import psycopg
 
 from benchmarks.figures import Figure, Sample, main
-from benchmarks.harness import SLEEP, TEAM, Own, cpu_ms, family, own, until
+from benchmarks.harness import SLEEP, TEAM, Meter, Own, own, until
 from genie import bootstrap
 from genie.adapters.launches import FileLaunches
 from genie.adapters.postgres.embedded import Embedded, data_dir
@@ -24,6 +25,8 @@ from genie.domain.session import PaneIdentity, Run, Session, Standing
 from genie.ports import Wanted
 from genie.services.reconcile import reconcile
 from genie.services.world import World
+
+T = TypeVar("T")
 
 PANES = 500
 OTHERS = 500
@@ -63,14 +66,11 @@ def _people(genie: Own) -> None:
 
 def _live(genie: Own, model: Standing) -> list[Standing]:
     """Running ones, each with its pane."""
-    known = _run(model).pane
-    assert known
+    server = _sure(_run(model).pane).server
     found = []
     for pane, pid, run in _panes(genie, PANES - 1):
         agent, session = uuid4(), uuid4()
-        started = SystemProcesses().started(pid)
-        assert started
-        place = PaneIdentity(known.server, pane, pid, started, run)
+        place = PaneIdentity(server, pane, pid, _sure(SystemProcesses().started(pid)), run)
         found.append(
             Standing(
                 replace(model.agent, id=agent, name=f"c{pane[1:]}", session=session, run=run, version=1),
@@ -83,7 +83,8 @@ def _live(genie: Own, model: Standing) -> list[Standing]:
 
 def _panes(genie: Own, count: int) -> list[tuple[str, int, UUID]]:
     """Panes whose command line carries a run as the runner's does: id, pid and run of each."""
-    tmux, made = genie.tmux(), []
+    tmux = genie.tmux()
+    made: list[tuple[str, int, UUID]] = []
     for first in range(0, count, 50):
         runs = [uuid4() for _ in range(min(50, count - first))]
         words: list[str] = []
@@ -93,8 +94,9 @@ def _panes(genie: Own, count: int) -> list[tuple[str, int, UUID]]:
             words += ["new-window", "-d", "-P", "-F", "#{pane_id} #{pane_pid}", "-t", f"{TEAM}:", *program]
             words += [";", "set-option", "-p", "-t", f"{TEAM}:{{end}}", "@genie_run", str(run)]
         lines = tmux(*words).splitlines()
-        made += [(*line.split(), run) for line, run in zip(lines, runs, strict=True)]
-    return [(pane, int(pid), run) for pane, pid, run in made]
+        found = [line.split() for line in lines]
+        made += [(pane, int(pid), run) for (pane, pid), run in zip(found, runs, strict=True)]
+    return made
 
 
 def _copy(model: Standing, number: int) -> Standing:
@@ -109,13 +111,18 @@ def _copy(model: Standing, number: int) -> Standing:
 
 
 def _session(standing: Standing) -> Session:
-    assert standing.session
-    return standing.session
+    return _sure(standing.session)
 
 
 def _run(standing: Standing) -> Run:
-    assert standing.run
-    return standing.run
+    return _sure(standing.run)
+
+
+def _sure(value: T | None) -> T:
+    """The value, where there must be one."""
+    if value is None:
+        raise LookupError("an agent of the benchmark is not complete")
+    return value
 
 
 def _let_wait(genie: Own) -> None:
@@ -141,24 +148,14 @@ def _daemon(scene: str, genie: Own) -> list[Figure]:
     """CPU of the daemon's process over some beats, everything that follows a pass included."""
     passes = _passes(genie)
     until(lambda: _passes(genie) > passes, pause=0.05)
-    others = {"tmux server": [genie.tmux_pid()], "PostgreSQL": family(genie.postgres_pid())}
-    passes, began = _passes(genie), cpu_ms(genie.pid)
-    before = {name: cpu_ms(*pids) for name, pids in others.items()}
-    clients = _children_ms(genie.pid)
+    passes, meter = _passes(genie), Meter(genie)
     until(lambda: _passes(genie) >= passes + BEATS, pause=0.5, within=120)
     done = _passes(genie) - passes
-    each = (cpu_ms(genie.pid) - began) / done
-    beside = [f"{name} {(cpu_ms(*others[name]) - value) / done:.0f} ms" for name, value in before.items()]
-    beside.append(f"tmux client {(_children_ms(genie.pid) - clients) / done:.0f} ms")
-    said = f"CPU of others a beat: {', '.join(beside)}"
+    used = {name: value / done for name, value in meter.used().items()}
+    each = used.pop("daemon")
+    said = f"CPU of others a beat: {', '.join(f'{name} {value:.0f} ms' for name, value in used.items())}"
     what = f"heartbeat in the daemon, {scene}: CPU a beat"
     return [Figure(what, f"{each:.0f} ms (mean of {done})", said, None, f"{LIMIT:.0f} ms", each < LIMIT)]
-
-
-def _children_ms(pid: int) -> float:
-    """CPU of the children that have ended, in steps of 10 ms each."""
-    times = psutil.Process(pid).cpu_times()
-    return float(times.children_user + times.children_system) * 1000
 
 
 def _passes(genie: Own) -> int:
@@ -195,8 +192,7 @@ def _cpu_of_a_pass(world: World) -> float:
     return _cpu(lambda: reconcile(world))
 
 
-def _cpu(work: object) -> float:
-    assert callable(work)
+def _cpu(work: Callable[[], object]) -> float:
     began = time.process_time()
     work()
     return (time.process_time() - began) * 1000

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from datetime import datetime
 
 from benchmarks.figures import Figure, Sample, main
 from benchmarks.harness import Own, Stamp, own, until
@@ -23,7 +24,21 @@ def measure() -> list[Figure]:
             ours.append(_die(pids[number], stamp))
             theirs.append(_respawn(genie, number))
         until(lambda: len(genie.running()) == DEATHS)
-    return _figures(Sample(ours), Sample(theirs))
+        stages = _stages(genie, [stamp.starts()[1] - int(took * 1e6) for stamp, took in zip(stamps, ours, strict=True)])
+    return [*_figures(Sample(ours), Sample(theirs)), *stages]
+
+
+def _stages(genie: Own, killed: list[int]) -> list[Figure]:
+    """When it was declared dead, claimed and running again, in milliseconds from its death."""
+    names = {"agent.died": "declared dead", "agent.resume_claimed": "claimed", "agent.resumed": "committed as running"}
+    times: dict[str, list[float]] = {name: [] for name in names}
+    for number, moment in enumerate(killed):
+        for happening in genie.genie.history(f"d{number}"):
+            if happening["kind"] in times:
+                at = datetime.fromisoformat(happening["at"]).timestamp()
+                times[happening["kind"]].append(at * 1000 - moment / 1e6)
+    said = ", ".join(f"{word} after {Sample(times[name]).median:.0f} ms" for name, word in names.items())
+    return [Figure("its stages, medians", said)]
 
 
 def _figures(ours: Sample, theirs: Sample) -> list[Figure]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import statistics
 import subprocess
 import sys
@@ -80,6 +81,12 @@ def command(*argv: str) -> Callable[[], float]:
         subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=True)
 
     return lambda: timed(run)
+
+
+def cpu_of_children() -> float:
+    """CPU time of this process's children that have ended, in milliseconds."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return (used.ru_utime + used.ru_stime) * 1000
 
 
 def table(figures: Sequence[Figure]) -> str:

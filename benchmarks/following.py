@@ -62,7 +62,9 @@ def _commit(registry: PostgresRegistry, number: int) -> float:
     return time.perf_counter()
 
 
-def _notified(listener: psycopg.Connection[tuple[object, ...]], notifier: psycopg.Connection[tuple[object, ...]]) -> float:
+def _notified(
+    listener: psycopg.Connection[tuple[object, ...]], notifier: psycopg.Connection[tuple[object, ...]]
+) -> float:
     notifier.execute("notify bench")
     began = time.perf_counter()
     list(listener.notifies(timeout=5, stop_after=1))
@@ -107,7 +109,8 @@ def _following(home: Home, count: int) -> Iterator[Crowd]:
             one.connect(str(home.socket))
             one.sendall(request)
         for one in sockets:
-            assert b" 200 " in one.recv(65536)
+            if b" 200 " not in (answer := one.recv(65536)):
+                raise ConnectionError(answer.decode(errors="replace"))
         yield Crowd(sockets)
 
 

@@ -11,7 +11,7 @@ from uuid import uuid4
 import psutil
 
 from benchmarks.figures import Figure, main
-from benchmarks.harness import Own, cpu_ms, family, own
+from benchmarks.harness import Meter, Own, own
 from genie import bootstrap
 
 AGENTS = 100
@@ -48,21 +48,13 @@ def _runner(genie: Own) -> Figure:
 
 
 def _idle(genie: Own) -> list[Figure]:
-    """In percent of one core; the daemon's tmux clients are its children and are counted with it."""
-    parts = {"PostgreSQL": family(genie.postgres_pid()), "tmux server": [genie.tmux_pid()]}
-    before = {name: cpu_ms(*pids) for name, pids in parts.items()}
-    own_before, clients = cpu_ms(genie.pid), _children(genie.pid)
+    """In percent of one core."""
+    meter = Meter(genie)
     time.sleep(IDLE)
-    daemon = (cpu_ms(genie.pid) - own_before) / IDLE / 10
-    tmux = (_children(genie.pid) - clients) / IDLE * 100
-    said = [f"{name} {(cpu_ms(*pids) - before[name]) / IDLE / 10:.2f} %" for name, pids in parts.items()]
-    measured = f"{daemon:.2f} % of a core over {IDLE} s"
-    return [Figure(f"idle CPU of the daemon, {AGENTS} agents", measured, ", ".join([*said, f"tmux clients {tmux:.2f} %"]))]
-
-
-def _children(pid: int) -> float:
-    times = psutil.Process(pid).cpu_times()
-    return float(times.children_user + times.children_system)
+    used = {name: value / IDLE / 10 for name, value in meter.used().items()}
+    measured = f"{used.pop('daemon'):.2f} % of a core over {IDLE} s"
+    others = ", ".join(f"{name} {value:.2f} %" for name, value in used.items())
+    return [Figure(f"idle CPU of the daemon, {AGENTS} agents", measured, others)]
 
 
 def _resident(pid: int) -> tuple[float, float]:

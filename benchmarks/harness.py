@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -192,12 +193,21 @@ class Own:
         with suppress(subprocess.TimeoutExpired):
             self.stop()
         self.kill()
+        self._end_other()
         for server in (self.tmux(), self.plain):
             server.end()
         data = data_dir(self.home)
         Embedded(data).stop()
         remove(data)
         shutil.rmtree(self.directory)
+
+    def _end_other(self) -> None:
+        """A daemon that tmux's hook has started while there was none."""
+        with suppress(OSError, ValueError, psutil.Error):
+            other = psutil.Process(int(self.home.daemon_lock.read_text()))
+            if other.environ().get("GENIE_HOME") == str(self.home.root):
+                other.terminate()
+                other.wait(timeout=60)
 
 
 @contextmanager
@@ -207,6 +217,7 @@ def own(*, started: bool = True, **env: str) -> Iterator[Own]:
     home, socket = Home(directory / "home"), str(directory / "s")
     before = dict(os.environ)
     _clean_environment(home, socket, env)
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     found = Own(directory, home, socket, PlainTmux(str(directory / "p")), Genie(Daemon(home, start=False)))
     try:
         if started:
@@ -236,6 +247,32 @@ def cpu_ms(*pids: int) -> float:
         with suppress(OSError):
             total += time.clock_gettime(_cpu_clock(pid)) * 1000
     return total
+
+
+def ended_children_ms(pid: int) -> float:
+    """CPU time of the children of a process that have ended, in steps of 10 ms."""
+    times = psutil.Process(pid).cpu_times()
+    return float(times.children_user + times.children_system) * 1000
+
+
+class Meter:
+    """What a daemon and its neighbours use of the CPU from now on."""
+
+    def __init__(self, genie: Own) -> None:
+        self._daemon = genie.pid
+        self._others = {"tmux server": [genie.tmux_pid()], "PostgreSQL": family(genie.postgres_pid())}
+        self._before = self._read()
+
+    def _read(self) -> dict[str, float]:
+        return {
+            "daemon": cpu_ms(self._daemon),
+            **{name: cpu_ms(*pids) for name, pids in self._others.items()},
+            "tmux clients": ended_children_ms(self._daemon),
+        }
+
+    def used(self) -> dict[str, float]:
+        """Milliseconds of each, since the meter was made."""
+        return {name: value - self._before[name] for name, value in self._read().items()}
 
 
 def _cpu_clock(pid: int) -> int:

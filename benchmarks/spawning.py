@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import count
 
-from benchmarks.figures import Figure, Sample, beside, main
-from benchmarks.harness import Own, Stamp, boottime, born, own
+from benchmarks.figures import Figure, Sample, beside, cpu_of_children, main
+from benchmarks.harness import SLEEP, Meter, Own, Stamp, boottime, born, cpu_ms, own
 
 TIMES = 30
+CPU_TIMES = 6
 
 Three = tuple[float, float, float]
 """Milliseconds from the order to: the answer, the pane's process, the program's first step."""
@@ -21,12 +22,32 @@ def measure() -> list[Figure]:
         genie.spawn("first", "sleep", "100000")
         names = (f"s{number}" for number in count())
         ours, theirs = _alternate(lambda: _spawn(genie, next(names)), lambda: _split(genie, next(names)))
+        costs = _costs(genie, names)
     name = "`tmux split-window`"
     return [
         beside("spawn: request → pane's process started (±5 ms)", ours[1], theirs[1], name, at_most=4),
         beside("spawn: request → the agent's own program runs", ours[2], theirs[2], name, at_most=4),
         beside("spawn: request → answer (`running` is committed)", ours[0], theirs[0], name),
+        costs,
     ]
+
+
+def _costs(genie: Own, names: Iterator[str]) -> Figure:
+    """CPU of one spawn, a mean: what noise of the machine changes least."""
+    server = [int(genie.plain("display-message", "-p", "#{pid}"))]
+    meter = Meter(genie)
+    made = [genie.spawn(next(names), *SLEEP)["name"] for _ in range(CPU_TIMES)]
+    used = {what: value / CPU_TIMES for what, value in meter.used().items()}
+    genie.genie.kill(made)
+    children, plain = cpu_of_children(), cpu_ms(*server)
+    panes = [genie.plain.split(*SLEEP)[0] for _ in range(CPU_TIMES)]
+    theirs = (cpu_of_children() - children + cpu_ms(*server) - plain) / CPU_TIMES
+    for pane in panes:
+        genie.plain("kill-pane", "-t", pane)
+    ours = sum(used.values())
+    parts = ", ".join(f"{what} {value:.1f}" for what, value in used.items())
+    said = f"`tmux split-window`, client and server: {theirs:.1f} ms"
+    return Figure("spawn: CPU of all but the pane", f"{ours:.1f} ms ({parts})", said, ours / theirs)
 
 
 def _alternate(ours: Callable[[], Three], theirs: Callable[[], Three]) -> tuple[list[Sample], list[Sample]]:

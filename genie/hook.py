@@ -54,8 +54,23 @@ def spool(directory: str, body: bytes) -> None:
     os.rename(hidden, f"{directory}/{name}")  # noqa: PTH104
 
 
-def start(command: list[str]) -> None:
-    """Run the command detached from this process, its session and its files."""
+def first(home: str) -> int:
+    """A descriptor that holds the lock of whoever starts a daemon. Raises OSError when somebody else does:
+    a hundred panes that die together start one daemon."""
+    from fcntl import LOCK_EX, LOCK_NB, flock
+
+    os.makedirs(f"{home}/run", mode=0o700, exist_ok=True)  # noqa: PTH103
+    lock = os.open(f"{home}/run/start.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    flock(lock, LOCK_EX | LOCK_NB)
+    return lock
+
+
+def start(command: list[str], home: str) -> None:
+    """Run the command detached from this process, its session and its files. It has the lock as long as it lives."""
+    try:
+        lock = first(home)
+    except OSError:
+        return
     if os.fork():
         return
     os.setsid()
@@ -65,6 +80,7 @@ def start(command: list[str]) -> None:
         nothing = os.open(os.devnull, os.O_RDWR)
         for descriptor in (0, 1, 2):
             os.dup2(nothing, descriptor)
+        os.set_inheritable(lock, True)
         os.chdir("/")
         env = {name: value for name, value in os.environb.items() if name not in OF_A_RUN + OF_A_PANE}
         os.execvpe(command[0], command, env)  # noqa: S606
@@ -85,7 +101,7 @@ def deliver(path: str, directory: str, event: str, words: list[str]) -> None:
     except OSError as error:
         spool(directory, body)
         if command and isinstance(error, FileNotFoundError | ConnectionRefusedError):
-            start(command)
+            start(command, os.path.dirname(directory))  # noqa: PTH120
 
 
 def main(arguments: list[str]) -> None:

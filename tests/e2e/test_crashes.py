@@ -114,3 +114,20 @@ def test_what_died_while_the_daemon_was_away_comes_back_with_it(genie: Genie) ->
     again = genie.until_again("one", rows[0])
     assert again["session_id"] == rows[0]["session_id"]
     assert genie.agent("two")["run_id"] == rows[1]["run_id"]
+
+
+def test_many_panes_that_die_together_start_one_daemon(genie: Genie) -> None:
+    genie("team", "create", "crowd")
+    for number in range(6):
+        genie("spawn", f"w{number}", "--team", "crowd", "--restart", "never", "--", "sleep", "1000")
+    pids = [row["pid"] for row in genie.json("ls")]
+    genie.kill_daemon()
+    before = (genie.home / "logs" / "daemon.log").read_text().count('"event": "started"')
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+    until(lambda: genie.daemon_pid() is not None, within=20, what="a daemon started by a hook")
+    for number in range(6):
+        genie.until_state(f"w{number}", "failed")
+    assert (genie.home / "logs" / "daemon.log").read_text().count('"event": "started"') == before + 1
+    out = genie.home / "logs" / "daemon.out"
+    assert "a daemon runs already" not in (out.read_text() if out.exists() else "")

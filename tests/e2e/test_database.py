@@ -170,9 +170,7 @@ def test_a_killed_server_of_genies_own_comes_back_and_nobody_is_declared_dead(
     assert again["session_id"] == row["session_id"]
 
 
-def test_a_server_that_is_stopped_is_told_and_awaited(
-    own_tcp_postgres: tuple[Embedded, str], make_genie: MAKE
-) -> None:
+def test_a_server_that_is_stopped_is_told_and_awaited(own_tcp_postgres: tuple[Embedded, str], make_genie: MAKE) -> None:
     server, url = own_tcp_postgres
     genie = configured(make_genie, url)
     kept = genie.json("spawn", "kept", "--", "cat")

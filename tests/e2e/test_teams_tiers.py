@@ -8,6 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 from tests.fixtures.daemon import Genie
+from tests.fixtures.tmux import until
 
 SOURCES = ["--team", "template", "$GENIE_TEAM", "discovery", "members on disk"]
 
@@ -27,8 +28,8 @@ def claude_team(genie: Genie, name: str, *, lead: str | None = None, members: tu
     path.write_text(json.dumps({"name": name, "leadSessionId": lead, "members": people}))
 
 
-def rehearsed(genie: Genie, *words: str, **env: str) -> dict[str, Any]:
-    found: dict[str, Any] = genie.json("spawn", *words, "--dry-run", env=env)
+def rehearsed(genie: Genie, *words: str, cwd: Path | None = None, **env: str) -> dict[str, Any]:
+    found: dict[str, Any] = genie.json("spawn", *words, "--dry-run", env=env, cwd=cwd)
     return found
 
 
@@ -111,14 +112,20 @@ def test_what_was_resolved_is_kept_and_explained(genie: Genie) -> None:
 def test_discovery_by_the_lead_of_a_genie_team_its_transcript_and_its_tmux_session(genie: Genie) -> None:
     genie("team", "create", "led", "--lead", "boss")
     boss = genie.json("spawn", "boss", "--role", "team-lead", "--team", "led", "--prompt", "hello")
-    by_session = rehearsed(genie, "fix", CLAUDE_CODE_SESSION_ID=boss["session_id"])
+    until(lambda: "ok: hello" in genie.screen("boss"), what="the answer, and with it the transcript")
+    elsewhere = genie.directory / "elsewhere"
+    elsewhere.mkdir()
+    by_session = rehearsed(genie, "fix", cwd=elsewhere, CLAUDE_CODE_SESSION_ID=boss["session_id"])
     assert (by_session["team"], by_session["team_tier"]) == ("led", 4)
+    by_transcript = rehearsed(genie, "fix")
+    assert (by_transcript["team"], by_transcript["team_tier"]) == ("led", 4)
+    assert boss["session_id"] in by_transcript["team_chain"][3]["detail"]
     pane = {"TMUX": f"{genie.tmux.socket},1,0", "TMUX_PANE": boss["pane"]}
-    by_tmux = rehearsed(genie, "fix", **pane)
+    by_tmux = rehearsed(genie, "fix", cwd=elsewhere, **pane)
     assert (by_tmux["team"], by_tmux["team_tier"]) == ("led", 4)
     assert "tmux session" in by_tmux["team_chain"][3]["detail"]
-    own = rehearsed(genie, "fix", **(pane | {"TMUX_PANE": "%999"}))
-    assert own["team_tier"] is None
+    own = rehearsed(genie, "fix", cwd=elsewhere, **(pane | {"TMUX_PANE": "%999"}))
+    assert (own["team"], own["team_tier"]) == ("fix", None)
 
 
 def test_members_on_disk_by_name_and_by_type(genie: Genie) -> None:
