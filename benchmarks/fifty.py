@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 import subprocess
+import sys
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +12,7 @@ from threading import Barrier
 
 from benchmarks.figures import Figure, Sample, beside, main
 from benchmarks.harness import SLEEP, Meter, Own, own
+from genie.domain.errors import GenieError
 
 MANY = 50
 ROUNDS = 5
@@ -58,7 +60,10 @@ def _spawns(genie: Own, name: str) -> tuple[float, tuple[int, int, int, int]]:
 
     def one() -> str:
         together.wait()
-        return str(genie.spawn(name, *SLEEP)["decision"])
+        try:
+            return str(genie.spawn(name, *SLEEP)["decision"])
+        except GenieError as error:
+            return f"refused: {error.message}"
 
     with ThreadPoolExecutor(MANY) as pool:
         jobs = [pool.submit(one) for _ in range(MANY)]
@@ -71,7 +76,10 @@ def _spawns(genie: Own, name: str) -> tuple[float, tuple[int, int, int, int]]:
     panes = genie.tmux()("list-panes", "-a", "-F", "#{@genie_run} #{pane_start_command}").splitlines()
     tags = [line.split(" ", 1)[0] for line in panes if "runner.py" in line]
     facts = decisions["create"], decisions["parallel"], len(rows), sum(tag not in owned for tag in tags)
-    genie.genie.kill([row["name"] for row in rows])
+    for row in rows:
+        genie.genie.kill([row["name"]])
+    for words in {word for word in decisions if word.startswith("refused")}:
+        print(f"{decisions[words]} × {words}", file=sys.stderr)
     return took, facts
 
 

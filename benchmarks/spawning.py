@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 
 from benchmarks.figures import Figure, Sample, beside, cpu_of_children, main
@@ -39,15 +40,19 @@ def _costs(genie: Own, names: Iterator[str]) -> Figure:
     made = [genie.spawn(next(names), *SLEEP)["name"] for _ in range(CPU_TIMES)]
     used = {what: value / CPU_TIMES for what, value in meter.used().items()}
     genie.genie.kill(made)
-    children, plain = cpu_of_children(), cpu_ms(*server)
-    panes = [genie.plain.split(*SLEEP)[0] for _ in range(CPU_TIMES)]
-    theirs = (cpu_of_children() - children + cpu_ms(*server) - plain) / CPU_TIMES
-    for pane in panes:
-        genie.plain("kill-pane", "-t", pane)
+    theirs = statistics.mean(_cost_of_split(genie, server) for _ in range(CPU_TIMES))
     ours = sum(used.values())
     parts = ", ".join(f"{what} {value:.1f}" for what, value in used.items())
     said = f"`tmux split-window`, client and server: {theirs:.1f} ms"
     return Figure("spawn: CPU of all but the pane", f"{ours:.1f} ms ({parts})", said, ours / theirs)
+
+
+def _cost_of_split(genie: Own, server: Sequence[int]) -> float:
+    before = cpu_of_children() + cpu_ms(*server)
+    pane, _ = genie.plain.split(*SLEEP)
+    used = cpu_of_children() + cpu_ms(*server) - before
+    genie.plain("kill-pane", "-t", pane)
+    return used
 
 
 def _alternate(ours: Callable[[], Three], theirs: Callable[[], Three]) -> tuple[list[Sample], list[Sample]]:

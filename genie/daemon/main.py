@@ -72,6 +72,7 @@ def _serve(engine: Engine, listener: socket.socket) -> int:
         )
     )
     engine.on_taken_over = lambda: setattr(server, "should_exit", True)
+    _leave_orderly(server)
     log.info("started", pid=os.getpid(), home=str(engine.home.root))
     engine.start()
     spool.drain(engine)
@@ -81,6 +82,13 @@ def _serve(engine: Engine, listener: socket.socket) -> int:
         engine.stop()
         log.info("stopped", pid=os.getpid())
     return 0
+
+
+def _leave_orderly(server: uvicorn.Server) -> None:
+    """Have SIGTERM and SIGINT end the server, and nothing else: uvicorn raises a signal again once it has left its
+    loop, which would end the process before its database is stopped."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: setattr(server, "should_exit", True))
 
 
 # ---- one daemon a home ----------------------------------------------------------------------
@@ -167,5 +175,5 @@ def _is_setting(key: str) -> bool:
     return key.startswith("GENIE_") and ("__" in key or key in SETTINGS_PREFIXES)
 
 
-# SIGTERM and SIGINT end uvicorn's loop; a second one ends it at once. SIGHUP comes with a closed terminal.
+# SIGHUP comes with a closed terminal.
 signal.signal(signal.SIGHUP, signal.SIG_IGN)

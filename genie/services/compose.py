@@ -219,8 +219,9 @@ def placement_of(order: Order, scene: Scene, resolution: Resolution, team: Team 
         return replace(where, session=order.session)
     if resolution.explicit or home in scene.sessions or scene.around is None:
         return where
-    beside = None if order.new_window or order.window else order.caller.tmux_pane
-    return replace(where, session=scene.around, beside=beside)
+    if order.new_window or order.window:
+        return replace(where, session=scene.around)
+    return replace(where, session=scene.around, window=scene.window or window, beside=order.caller.tmux_pane)
 
 
 def check_order_name(order: Order) -> None:

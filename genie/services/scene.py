@@ -13,11 +13,13 @@ from genie.services.world import World
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
     """`socket` is the tmux server the pane goes to, `sessions` its sessions; `around` is the one that holds
-    the caller's pane, if it is on that server, `around_anywhere` the one on whatever server."""
+    the caller's pane, if it is on that server, and `window` the name of its window; `around_anywhere` is the
+    session on whatever server."""
 
     socket: str
     sessions: frozenset[str]
     around: str | None
+    window: str | None
     around_anywhere: str | None
     teams: tuple[Team, ...]
     lead_sessions: tuple[tuple[str, str], ...]
@@ -36,7 +38,8 @@ def look_around(world: World, order: Order) -> Scene:
     rules = world.rules_at(caller.cwd, caller.env)
     socket = rules.socket or caller.tmux_socket or world.terminal.default_socket()
     panes = world.terminal.panes(socket).panes
-    around = next((pane.session for pane in panes if pane.pane == caller.tmux_pane), None)
+    own = next((pane for pane in panes if pane.pane == caller.tmux_pane), None)
+    around = own.session if own else None
     same = caller.tmux_socket == socket
     claude_teams, warnings = world.team_files.teams(env=caller.env)
     session = caller.env.get("CLAUDE_CODE_SESSION_ID") or world.team_files.newest_session(caller.cwd, env=caller.env)
@@ -44,6 +47,7 @@ def look_around(world: World, order: Order) -> Scene:
         socket=socket,
         sessions=frozenset(pane.session for pane in panes),
         around=around if same else None,
+        window=own.window if own and same else None,
         around_anywhere=around if same else _elsewhere(world, order),
         teams=tuple(world.registry.teams()),
         lead_sessions=tuple(world.registry.lead_sessions()) if session else (),

@@ -323,7 +323,7 @@ def test_what_forks_all_the_time_is_caught(processes: SystemProcesses, start: St
     assert process.stdout is not None
     process.stdout.readline()
     processes.end_tree(run=run, pid=None, started=None, grace=AT_ONCE)
-    assert carriers(run) == set()
+    assert not any(carriers(run) for _ in range(20))
 
 
 def test_nobody_else_is_touched(processes: SystemProcesses, start: Start) -> None:

@@ -185,4 +185,4 @@ def test_homes_that_will_not_do_and_one_that_lies_deep(make_genie: MAKE) -> None
         genie("kill", "build")
     finally:
         genie("daemon", "stop")
-    assert daemons(deep) == []
+    until(lambda: not daemons(deep), what="the end of the daemon")

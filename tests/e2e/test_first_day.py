@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import sys
 from collections.abc import Callable
 
 from tests.fixtures.daemon import Genie, belonging
@@ -29,7 +31,7 @@ def test_an_agent_comes_back_in_its_pane_on_its_conversation(genie: Genie) -> No
 
 
 def test_a_resume_differs_from_the_spawn_in_the_session_flag_and_the_first_prompt_alone(genie: Genie) -> None:
-    prompt = "it's \"quoted\", $(touch never) `touch never` ünï ☃ 🚀\nsecond line\\n"
+    prompt = 'it\'s "quoted", $(touch never) `touch never` ünï ☃ 🚀\nsecond line\\n'
     genie.json("spawn", "engineer", "--prompt", prompt, "--model", "opus", "--extra-args", "--verbose")
     until(lambda: len(genie.starts()) == 1, what="the first start")
     row = genie.agent("engineer")
@@ -110,13 +112,10 @@ def test_the_command_of_a_shell_agent_gets_environment_and_directory_byte_for_by
     make_genie: Callable[..., Genie],
 ) -> None:
     genie = make_genie()
-    value = "it's \"x\" $(id) `id` \\ ü 🚀\nline\tend \udcff"
+    value = 'it\'s "x" $(id) `id` \\ ü 🚀\nline\tend \udcff'
     odd = genie.project / "a b 'c' $(d) ü"
     odd.mkdir()
     script = "import os,sys,json; open('out','w').write(json.dumps([os.environ['ODD'],os.environ['MORE'],sys.argv[1:]])); input()"
-    import json
-    import sys
-
     genie.json(
         "spawn", "odd", "--env", f"MORE={value}", "--", sys.executable, "-c", script, "it's", "$(x)", "`y`", "🚀\n",
         env={"ODD": value}, cwd=odd,

@@ -95,9 +95,7 @@ def test_a_tmux_server_that_does_not_answer_changes_nothing(genie: Genie) -> Non
     os.kill(server, signal.SIGSTOP)
     try:
         passes = genie.json("daemon", "status")["heartbeat"]["passes"]
-        until(
-            lambda: genie.json("daemon", "status")["heartbeat"]["passes"] >= passes + 2, within=40, what="two passes"
-        )
+        until(lambda: genie.json("daemon", "status")["heartbeat"]["passes"] >= passes + 2, within=40, what="two passes")
         assert genie.agent("engineer")["state"] == "running"
         assert genie.kinds("engineer") == kinds
         assert genie.json("ls")[0]["name"] == "engineer"
@@ -112,7 +110,7 @@ def test_a_killed_tmux_server_with_two_teams_comes_back_as_it_was(genie: Genie) 
         genie("team", "create", team, "--layout", "mosaic" if team == "red" else "vertical")
         for name in members:
             genie("spawn", name, "--role", "engineer", "--team", team, "--prompt", f"I am {name}")
-    for name in sum(names.values(), []):
+    for name in (name for members in names.values() for name in members):
         until(lambda: "ok:" in genie.screen(name), what=f"the answer of {name}")  # noqa: B023
     before = {row["name"]: row for row in genie.json("ls")}
     layouts = _geometry(genie)

@@ -28,7 +28,7 @@ def claude_team(genie: Genie, name: str, *, lead: str | None = None, members: tu
     path.write_text(json.dumps({"name": name, "leadSessionId": lead, "members": people}))
 
 
-def rehearsed(genie: Genie, *words: str, cwd: Path | None = None, **env: str) -> dict[str, Any]:
+def rehearsed(genie: Genie, *words: str, env: dict[str, str] | None = None, cwd: Path | None = None) -> dict[str, Any]:
     found: dict[str, Any] = genie.json("spawn", *words, "--dry-run", env=env, cwd=cwd)
     return found
 
@@ -52,29 +52,29 @@ def test_every_tier_answers_before_those_below_it(genie: Genie) -> None:
     around = {"GENIE_TEAM": "said", "CLAUDE_CODE_SESSION_ID": lead}
     all_five = ["asked", "pinned", "said", "claudes", "members"]
 
-    told = rehearsed(genie, "scout", "--team", "asked", **around)
+    told = rehearsed(genie, "scout", "--team", "asked", env=around)
     assert (told["team"], told["team_tier"], told["team_explicit"]) == ("asked", 1, True)
     assert answers(told["team_chain"]) == all_five
     assert [(other["tier"], other["team"]) for other in told["overrides"]] == [
         (2, "pinned"), (3, "said"), (4, "claudes"), (5, "members"),
     ]  # fmt: skip
 
-    told = rehearsed(genie, "scout", **around)
+    told = rehearsed(genie, "scout", env=around)
     assert (told["team"], told["team_tier"], told["team_explicit"]) == ("pinned", 2, False)
     assert [other["tier"] for other in told["overrides"]] == [3, 4, 5]
 
     template(genie, "scout")
-    told = rehearsed(genie, "scout", **around)
+    told = rehearsed(genie, "scout", env=around)
     assert (told["team"], told["team_tier"]) == ("said", 3)
     assert answers(told["team_chain"]) == [None, None, "said", "claudes", "members"]
 
-    told = rehearsed(genie, "scout", CLAUDE_CODE_SESSION_ID=lead)
+    told = rehearsed(genie, "scout", env={"CLAUDE_CODE_SESSION_ID": lead})
     assert (told["team"], told["team_tier"]) == ("claudes", 4)
     assert lead in told["team_chain"][3]["detail"]
 
     told = rehearsed(genie, "scout")
     assert (told["team"], told["team_tier"], told["overrides"]) == ("members", 5, [])
-    told = rehearsed(genie, "scout", CLAUDE_CODE_SESSION_ID=str(uuid4()))
+    told = rehearsed(genie, "scout", env={"CLAUDE_CODE_SESSION_ID": str(uuid4())})
     assert (told["team"], told["team_tier"]) == ("members", 5)
 
     claude_team(genie, "members", members=("somebody",))
@@ -115,16 +115,16 @@ def test_discovery_by_the_lead_of_a_genie_team_its_transcript_and_its_tmux_sessi
     until(lambda: "ok: hello" in genie.screen("boss"), what="the answer, and with it the transcript")
     elsewhere = genie.directory / "elsewhere"
     elsewhere.mkdir()
-    by_session = rehearsed(genie, "fix", cwd=elsewhere, CLAUDE_CODE_SESSION_ID=boss["session_id"])
+    by_session = rehearsed(genie, "fix", cwd=elsewhere, env={"CLAUDE_CODE_SESSION_ID": boss["session_id"]})
     assert (by_session["team"], by_session["team_tier"]) == ("led", 4)
     by_transcript = rehearsed(genie, "fix")
     assert (by_transcript["team"], by_transcript["team_tier"]) == ("led", 4)
     assert boss["session_id"] in by_transcript["team_chain"][3]["detail"]
     pane = {"TMUX": f"{genie.tmux.socket},1,0", "TMUX_PANE": boss["pane"]}
-    by_tmux = rehearsed(genie, "fix", cwd=elsewhere, **pane)
+    by_tmux = rehearsed(genie, "fix", cwd=elsewhere, env=pane)
     assert (by_tmux["team"], by_tmux["team_tier"]) == ("led", 4)
     assert "tmux session" in by_tmux["team_chain"][3]["detail"]
-    own = rehearsed(genie, "fix", cwd=elsewhere, **(pane | {"TMUX_PANE": "%999"}))
+    own = rehearsed(genie, "fix", cwd=elsewhere, env=pane | {"TMUX_PANE": "%999"})
     assert (own["team"], own["team_tier"]) == ("fix", None)
 
 

@@ -25,8 +25,11 @@ def check(bench: Bench) -> None:
     assert not [name for name, times in names.items() if times > 1]
     sessions = Counter(process.env["GENIE_SESSION_ID"] for process in bench.machine.agents())
     assert not [session for session, times in sessions.items() if times > 1], "two processes on one session"
-    prompted = Counter(e.env["GENIE_SESSION_ID"] for e in bench.machine.executions if PROMPT in e.argv)
-    assert not [session for session, times in prompted.items() if times > 1], "a first prompt was given twice"
+    given = [e for e in bench.machine.executions if PROMPT in e.argv]
+    first = Counter(e.env["GENIE_SESSION_ID"] for e in given if "--session-id" in e.argv)
+    assert not [session for session, times in first.items() if times > 1], "a first prompt was given twice"
+    told = Counter(e.run for e in given)
+    assert not [run for run, times in told.items() if times > 1], "a run was told its prompt twice"
     assert [e.id for e in bench.registry.log] == list(range(1, len(bench.registry.log) + 1))
     _only_ours_are_killed(bench)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
@@ -20,41 +20,40 @@ from tests.services.chance import Killed
 from tests.services.invariants import PROMPT, at_rest, check
 from tests.services.machine import DEFAULT_SOCKET
 
-POINTS = (
-    "spawn.before_commit",
-    "spawn.committed",
-    "start.created",
-    "start.dressed",
-    "start.released",
-    "start.before_commit",
-    "start.committed",
-    "resume.before_commit",
-    "resume.claimed",
-    "resume.cleared",
-    "reconcile.declared",
-    "stop.wanted",
-    "kill.wanted",
-    "finish.ended",
-    "finish.closed",
-    "finish.before_commit",
-)
+START = ("start.created", "start.dressed", "start.released", "start.before_commit", "start.committed")
+RESUME = ("resume.before_commit", "resume.claimed", "resume.cleared", *START)
+FINISH = ("finish.ended", "finish.closed", "finish.before_commit")
+DEATHS = [
+    (command, point)
+    for command, points in {
+        "spawn": ("spawn.before_commit", "spawn.committed", *START),
+        "resume": RESUME,
+        "beat": ("reconcile.declared", *RESUME),
+        "stop": ("stop.wanted", *FINISH),
+        "kill": ("kill.wanted", *FINISH),
+    }.items()
+    for point in points
+]
+"""In what the daemon is killed, and where."""
 PERSONS = ("ada", "bob")
 names = st.sampled_from(PERSONS)
 numbers = st.integers(0, 5)
 
 
 class Lives(RuleBasedStateMachine):
-    """Two names with their parallels on a host that holds three."""
+    """Two names with their parallels on a host that holds four."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.bench = Bench(max_running=3)
+        self.bench = Bench(max_running=4)
         self.mine = self.bench.machine.open("main")
         self.silent: dict[object, int] = {}
 
     @initialize()
     def begin(self) -> None:
-        self.bench.team("red")
+        """Two who live: nothing much happens to an empty house."""
+        for name in PERSONS:
+            self.bench.spawn(name, prompt=PROMPT)
 
     def _try(self, work: Callable[[], object]) -> None:
         """A command may be refused; its daemon may be killed under it."""
@@ -110,13 +109,27 @@ class Lives(RuleBasedStateMachine):
             self.bench.machine.end_server()
         self.mine = self.bench.machine.open("main")
 
-    @rule(gone=st.booleans())
-    def tmux_goes_and_comes(self, gone: bool) -> None:
-        (self.bench.machine.away.add if gone else self.bench.machine.away.discard)(DEFAULT_SOCKET)
+    @rule(seconds=st.sampled_from([2, 70]))
+    def tmux_does_not_answer_for_a_while(self, seconds: int) -> None:
+        self.bench.machine.away.add(DEFAULT_SOCKET)
+        self.bench.clock.advance(timedelta(seconds=seconds))
+        self._try(self.bench.beat)
+        self.bench.machine.away.clear()
 
-    @rule(point=st.sampled_from(POINTS))
-    def will_be_killed_at(self, point: str) -> None:
+    @rule(death=st.sampled_from(DEATHS), number=numbers, away=st.sampled_from([0, 12]))
+    def daemon_is_killed(self, death: tuple[str, str], number: int, away: int) -> None:
+        """The command comes to that point or it does not; in any case another daemon goes on."""
+        command, point = death
         self.bench.switch.point, self.bench.switch.after = point, 0
+        if command == "beat":
+            self.dies(number, 1)
+            self.time_passes(61)
+        elif command == "spawn":
+            self.spawn(PERSONS[number % 2], number < 3, "on-failure")
+        else:
+            {"stop": self.stop, "kill": self.kill, "resume": self.resume}[command](number)
+        self.bench.clock.advance(timedelta(seconds=away))
+        self.bench.restart()
 
     @rule()
     def daemon_restarts(self) -> None:
@@ -146,8 +159,10 @@ class Lives(RuleBasedStateMachine):
         self.bench.restart()
         self.bench.beats(timedelta(minutes=4))
         at_rest(self.bench)
+        full = len(self.bench.registry.store.live_runs()) >= self.bench.rules.max_running
         for agent in self.bench.registry.store.agents.values():
-            assert agent.life not in (Life.SPAWNING, Life.RESUMING, Life.DEAD), agent
+            assert agent.life not in (Life.SPAWNING, Life.RESUMING), agent
+            assert full or agent.life not in (Life.QUEUED, Life.DEAD), "it waits though there is a place"
             if agent.life is Life.RUNNING:
                 assert agent.desired is Desired.RUNNING
         super().teardown()
@@ -155,8 +170,9 @@ class Lives(RuleBasedStateMachine):
 
 TestLives = Lives.TestCase
 TestLives.settings = settings(
-    max_examples=60,
+    max_examples=100,
     stateful_step_count=30,
     deadline=None,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],  # shrinking takes minutes, and steps tell enough
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )

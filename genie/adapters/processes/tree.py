@@ -20,6 +20,10 @@ _KILL_ROUND = 0.5
 """Seconds to wait after one round of SIGKILL before looking again."""
 
 
+_EMPTY_LOOKS = 2
+_EMPTY_LOOKS_AFTER_FLIGHT = 12
+
+
 class Hunt:
     """What one end of a tree knows: its run and root, and what it has learnt on the way."""
 
@@ -79,16 +83,25 @@ class Hunt:
 
 
 def end(hunt: Hunt, *, grace: float, kill_within: float) -> None:
-    """TERM, `grace` seconds, KILL, until a look finds nobody. Raises Survivors when that takes longer than
-    `kill_within` seconds after the grace."""
+    """TERM, `grace` seconds, KILL, until looks find nobody. Raises Survivors when that takes longer than
+    `kill_within` seconds after the grace.
+
+    One empty look proves nothing: what forks and ends all the time can be between two pids just then. So it takes
+    two in a row, and more once somebody was found again after a round of SIGKILL.
+    """
     polite_until = time.monotonic() + grace
+    empty, wanted, killed = 0, _EMPTY_LOOKS, False
     while True:
         polite = time.monotonic() < polite_until
         deal = hunt.ask if polite else _kill
         members = hunt.members(deal)
         left = polite_until - time.monotonic()
-        if not members:
+        empty = 0 if members else empty + 1
+        if empty == wanted:
             return
+        if not members:
+            continue
+        wanted, killed = _EMPTY_LOOKS_AFTER_FLIGHT if killed else wanted, killed or not polite
         if left < -kill_within:
             raise _survived(hunt.run, members)
         for process in members:

@@ -28,7 +28,9 @@ def make(engine: Engine, leave: Callable[[], None]) -> FastAPI:
         description=daemon.__doc__ or "",
         dependencies=[Depends(check_peer)],
         default_response_class=Answer,
+        openapi_url=None,  # FastAPI's own route for it would answer anybody
     )
+    app.get("/openapi.json", include_in_schema=False)(lambda: Answer(app.openapi()))
     app.state.context = Context(engine, ThreadPoolExecutor(AT_ONCE, thread_name_prefix="act"), leave)
     for router in _routers():
         app.include_router(router)
