@@ -71,8 +71,9 @@ def _spawns(genie: Own, name: str) -> tuple[float, tuple[int, int, int, int]]:
         began = time.perf_counter()
         decisions = Counter(job.result() for job in jobs)
         took = (time.perf_counter() - began) * 1000
-    rows = [row for row in genie.running() if row["name"] == name or row["name"].startswith(f"{name}-")]
-    owned = {row["run_id"] for row in rows}
+    everybody = genie.running()
+    rows = [row for row in everybody if row["name"] == name or row["name"].startswith(f"{name}-")]
+    owned = {row["run_id"] for row in everybody}
     panes = genie.tmux()("list-panes", "-a", "-F", "#{@genie_run} #{pane_start_command}").splitlines()
     tags = [line.split(" ", 1)[0] for line in panes if "runner.py" in line]
     facts = decisions["create"], decisions["parallel"], len(rows), sum(tag not in owned for tag in tags)

@@ -136,8 +136,8 @@ class Registry(Protocol):
 
     def beat(self, host: str, *, at: datetime) -> list[Standing]:
         """The heartbeat's one query: note that the host lives, and return every agent of the host
-        that the daemon has work with: not done, failed or terminated, or whose latest run has not
-        ended; suspended ones only when their run has not ended."""
+        that the daemon has work with: not suspended, done, failed or terminated, or whose latest run has
+        not ended, or that is wanted gone and is not yet."""
         ...
 
     def last_beat(self, host: str) -> datetime | None: ...
@@ -247,8 +247,9 @@ class Terminal(Protocol):
         """The name of the tmux session that holds a caller's pane."""
         ...
 
-    def close_session(self, socket: str, session: str) -> None:
-        """Close a tmux session that genie made and tagged, and only such a one."""
+    def close_session(self, socket: str, session: str) -> bool:
+        """Close a tmux session that genie made and in which nothing but its keeper is left, and only
+        such a one; whether there was one to close."""
         ...
 
     def default_socket(self) -> str:

@@ -129,7 +129,8 @@ class Pacemaker:
         if done.wake_at:
             self._at(done.wake_at, "deadline", self.look)
         if done.strangers:
-            close_orphans(self._world, done.strangers, self._judged)
+            for trouble in close_orphans(self._world, done.strangers, self._judged):
+                log.warning("orphan_not_closed", error=trouble.message)
 
     def _look_again(self, agents: list[UUID]) -> None:
         with self._wanted:

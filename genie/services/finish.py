@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from genie.domain.agent import IN_PANE, Agent, Desired, End, Life
-from genie.domain.errors import Foreign, Survivors
+from genie.domain.errors import Foreign, Survivors, TerminalAway
 from genie.domain.events import Event, Kind, event
 from genie.domain.session import PaneIdentity, Run, Standing
 from genie.domain.team import tmux_name
@@ -104,10 +104,8 @@ def _close_home_of_one(world: World, agent: Agent) -> None:
     """The tmux session of a team of one goes with its one agent, if nothing but the keeper is in it."""
     if world.registry.roster(Wanted(team=agent.team)):
         return
-    where = agent.placement
-    inside = [seen for seen in world.terminal.panes(where.socket).panes if seen.session == tmux_name(agent.team)]
-    if len(inside) == 1:
-        world.terminal.close_session(where.socket, tmux_name(agent.team))
+    with suppress(TerminalAway):
+        world.terminal.close_session(agent.placement.socket, tmux_name(agent.team))
 
 
 def _settle(world: World, standing: Standing, end: End) -> Standing:

@@ -39,7 +39,7 @@ def start(world: World, standing: Standing, *, interrupted: bool = False) -> Sta
         world.terminal.dress(pane, face(replace(agent, life=Life.RUNNING)))
         world.fault("start.dressed")
         if begun is None or world.processes.waits_for_launch(pane.pid, run.id):
-            _release(world, session, run)
+            _release(world, session, run, interrupted=interrupted)
         world.fault("start.released")
     except GenieError as error:
         _undo(world, agent, run, pane, error)
@@ -116,18 +116,22 @@ def _identity(world: World, server: ServerIdentity, seen: PaneSeen, run: UUID) -
 # ---- the runner -----------------------------------------------------------------------------
 
 
-def _release(world: World, session: Session, run: Run) -> None:
+def _release(world: World, session: Session, run: Run, *, interrupted: bool) -> None:
     environment = world.launches.environment(session.id)
     world.launches.release(
         run.id,
-        argv=_argv(world, session, run, environment),
+        argv=_argv(world, session, run, environment, interrupted=interrupted),
         env=environment | {"GENIE_RUN_ID": str(run.id)},
         cwd=session.launch.cwd,
     )
 
 
-def _argv(world: World, session: Session, run: Run, environment: dict[str, str]) -> tuple[str, ...]:
-    if run.why is Why.SPAWN:
+def _argv(
+    world: World, session: Session, run: Run, environment: dict[str, str], *, interrupted: bool
+) -> tuple[str, ...]:
+    """The spawn's own, or the provider's for going on. An interrupted spawn may have spoken already: its provider
+    knows."""
+    if run.why is Why.SPAWN and not interrupted:
         return session.launch.argv
     provider = world.providers.get(session.provider)
     argv = provider.resume(session.launch, session=session, env=environment)

@@ -61,7 +61,5 @@ def close_team(world: World, name: str) -> bool:
     if live:
         raise NotAllowed(f"team '{name}' has live agents: {', '.join(live)}", hint="genie kill them first")
     sockets = {standing.agent.placement.socket for standing in members}
-    there = [socket for socket in sockets if world.terminal.session_exists(socket, team.tmux_session)]
-    for socket in there:
-        world.terminal.close_session(socket, team.tmux_session)
-    return bool(there)
+    closed = [world.terminal.close_session(socket, team.tmux_session) for socket in sockets]
+    return any(closed)

@@ -290,9 +290,11 @@ def test_closing_where_the_server_is_gone(stage: Stage) -> None:
 
 def test_only_a_session_of_genies_is_closed(stage: Stage) -> None:
     stage.server("new-session", "-d", "-s", "mine", *KEEP)
-    stage.create()
-    for name in ("mine", "simone", "nobody"):
-        stage.terminal.close_session(stage.server.socket, name)
+    pane, _ = stage.create()
+    names = ("mine", "simone", "nobody")
+    assert not any(stage.terminal.close_session(stage.server.socket, name) for name in names)
+    stage.terminal.close(pane)
+    assert [name for name in names if stage.terminal.close_session(stage.server.socket, name)] == ["simone"]
     assert stage.server("list-sessions", "-F", "#{session_name}") == "mine"
 
 

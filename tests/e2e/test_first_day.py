@@ -46,7 +46,7 @@ def test_a_resume_differs_from_the_spawn_in_the_session_flag_and_the_first_promp
     session = row["session_id"]
     at = first.index("--session-id")
     assert first[at : at + 2] == ["--session-id", session]
-    without = first[:at] + ["--resume", session] + first[at + 2 : first.index("--", at)]
+    without = [*first[:at], "--resume", session, *first[at + 2 : first.index("--", at)]]
     assert second == without
     assert not (genie.project / "never").exists()
     one, two = (start["env"] for start in genie.starts())
@@ -115,7 +115,8 @@ def test_the_command_of_a_shell_agent_gets_environment_and_directory_byte_for_by
     value = 'it\'s "x" $(id) `id` \\ ü 🚀\nline\tend \udcff'
     odd = genie.project / "a b 'c' $(d) ü"
     odd.mkdir()
-    script = "import os,sys,json; open('out','w').write(json.dumps([os.environ['ODD'],os.environ['MORE'],sys.argv[1:]])); input()"
+    told = "json.dumps([os.environ['ODD'], os.environ['MORE'], sys.argv[1:]])"
+    script = f"import os, sys, json; open('out', 'w').write({told}); input()"
     genie.json(
         "spawn", "odd", "--env", f"MORE={value}", "--", sys.executable, "-c", script, "it's", "$(x)", "`y`", "🚀\n",
         env={"ODD": value}, cwd=odd,

@@ -299,12 +299,14 @@ class MemoryTerminal:
         seen = self.panes(socket).pane(pane)
         return seen.session if seen else None
 
-    def close_session(self, socket: str, session: str) -> None:
+    def close_session(self, socket: str, session: str) -> bool:
         self._machine.ask("close_session", socket)
-        server = self._machine.server(socket)
-        if session in server.teams:
-            for pane in [pane for pane in server.panes.values() if pane.session == session]:
-                self._machine.remove(server, pane)
+        server = self._machine.servers.get(socket)
+        inside = [pane for pane in server.panes.values() if pane.session == session] if server else []
+        if server is None or session not in server.teams or len(inside) != 1:
+            return False
+        self._machine.remove(server, inside[0])
+        return True
 
     def default_socket(self) -> str:
         return DEFAULT_SOCKET

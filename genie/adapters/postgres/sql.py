@@ -76,7 +76,8 @@ _BEAT_WITH = (
     "with quick as materialized (select set_config('synchronous_commit', 'off', true)),"
     " lived as (update hosts set beats = beats + 1, last_beat_at = %(at)s from quick where id = %(host)s),"
     " busy as (select id from agents where host = %(host)s"
-    " and life in ('queued', 'spawning', 'running', 'dead', 'resuming')"
+    " and (life in ('queued', 'spawning', 'running', 'dead', 'resuming')"
+    " or (desired = 'gone' and life <> 'terminated'))"
     " union select agent_id from runs where ended_at is null)"
 )
 _BUSY = "a.host = %(host)s and a.id in (select id from busy)"

@@ -139,12 +139,13 @@ class Tmux:
                 if self._window_of(pane):  # else it went away by itself between the look and the act
                     raise
 
-    def close_session(self, socket: str, session: str) -> None:
+    def close_session(self, socket: str, session: str) -> bool:
         with self._locks[socket]:
-            for row in self._rows(socket):
-                if row.seen.session == tmux_name(session) and row.session_team:
-                    self._server(socket).do(("kill-session", "-t", row.session_id))
-                    return
+            inside = [row for row in self._rows(socket) if row.seen.session == tmux_name(session)]
+            if not inside or not all(row.session_team and row.keeper for row in inside):
+                return False
+            self._server(socket).do(("kill-session", "-t", inside[0].session_id))
+            return True
 
     # ---- in a pane ----
 
