@@ -30,7 +30,7 @@ from genie.adapters.tmux import Tmux
 from genie.domain.errors import MissingProgram
 from genie.domain.session import Run
 from genie.paths import Home
-from genie.ports import Clock, Feed, Registry, Watcher
+from genie.ports import Clock, Feed, Registry, Terminal, Watcher
 from genie.services.world import Rules, World
 from genie.settings import Settings
 
@@ -132,17 +132,18 @@ def open_world(home: Home, configured: Settings, registry: Registry, *, watch: C
     """Bind every port. Nothing is started."""
     servers: dict[str, int] = {}
     processes = SystemProcesses(lambda: list(servers.values()))
+    terminal = Tmux(
+        processes=processes,
+        servers=servers,
+        run_command=_runner(home),
+        hook_command=_hook(home),
+        environment=_clean_environment(),
+        width=configured.tmux.width,
+        height=configured.tmux.height,
+    )
     return World(
         registry=registry,
-        terminal=Tmux(
-            processes=processes,
-            servers=servers,
-            run_command=_runner(home),
-            hook_command=_hook(home),
-            environment=_clean_environment(),
-            width=configured.tmux.width,
-            height=configured.tmux.height,
-        ),
+        terminal=terminal,
         processes=processes,
         providers=InstalledProviders(_provider_options(configured)),
         templates=FileTemplates(home, paths.package_dir("agents")),
@@ -154,8 +155,8 @@ def open_world(home: Home, configured: Settings, registry: Registry, *, watch: C
         fault=KillAt(os.environ.get("GENIE_FAULT_POINT")),
         host=this_host(home),
         home=str(home.root),
-        rules=rules_of(configured, configured),
-        rules_at=_rules_at(home, configured),
+        rules=rules_of(configured, configured, terminal),
+        rules_at=_rules_at(home, configured, terminal),
         watch=watch,
     )
 
@@ -173,33 +174,26 @@ def this_host(home: Home) -> str:
     return host_id(home.root / "host-id")
 
 
-def rules_of(configured: Settings, own: Settings) -> Rules:
+def rules_of(configured: Settings, own: Settings, terminal: Terminal) -> Rules:
     """`configured` as seen from a project, `own` the daemon's: what a project may not set is taken from it."""
+    named = configured.tmux.socket
     return Rules(
         policy=configured.resume.policy,
         dead_cycles=own.resume.dead_cycles,
         max_running=own.max_running,
         layout=configured.tmux.layout,
-        socket=_socket(configured.tmux.socket),
+        socket=terminal.socket_path(named) if named else None,
         start_timeout=own.spawn.start_timeout,
         stop_grace=own.stop.grace,
     )
 
 
-def _rules_at(home: Home, own: Settings) -> Callable[[str, Mapping[str, str]], Rules]:
+def _rules_at(home: Home, own: Settings, terminal: Terminal) -> Callable[[str, Mapping[str, str]], Rules]:
     def rules_at(cwd: str, env: Mapping[str, str]) -> Rules:
         project = paths.project_of(Path(cwd))
-        return rules_of(settings.load(home, project=project, env=dict(os.environ) | dict(env)), own)
+        return rules_of(settings.load(home, project=project, env=dict(os.environ) | dict(env)), own, terminal)
 
     return rules_at
-
-
-def _socket(name_or_path: str | None) -> str | None:
-    if not name_or_path:
-        return None
-    if "/" in name_or_path:
-        return str(Path(name_or_path).expanduser().absolute())
-    return str(Path(os.environ.get("TMUX_TMPDIR") or "/tmp") / f"tmux-{os.getuid()}" / name_or_path)  # noqa: S108
 
 
 def _provider_options(configured: Settings) -> dict[str, ProviderOptions]:

@@ -14,6 +14,7 @@ import pytest
 from genie.adapters.postgres.embedded import Embedded, remove
 from tests.fixtures.daemon import Genie
 from tests.fixtures.postgres import PASSWORD, ask, place
+from tests.fixtures.quick import quick
 from tests.fixtures.tmux import until
 
 MAKE = Callable[..., Genie]
@@ -67,7 +68,8 @@ def answers(genie: Genie) -> bool:
 
 
 def test_a_server_of_the_users_with_a_password_that_is_shown_nowhere(make_genie: MAKE, tcp_postgres: str) -> None:
-    genie = configured(make_genie, tcp_postgres, GENIE_LOG__LEVEL="debug")
+    command = configured(make_genie, tcp_postgres, GENIE_LOG__LEVEL="debug")
+    genie = quick(command)
     row = genie.json("spawn", "engineer")
     os.kill(row["pid"], signal.SIGKILL)
     again = genie.until_again("engineer", row)
@@ -89,12 +91,12 @@ def test_a_server_of_the_users_with_a_password_that_is_shown_nowhere(make_genie:
             ("doctor",),
             ("db", "migrate"),
             ("db", "backup", str(backup)),
-            ("db", "psql", "--", "-At", "-c", "select name from agents", "-c", asked),
             ("daemon", "logs", "-n", "10000"),
             ("show", "engineer", "--json"),
         )
     ]
-    url, status, psql = said[0], said[1], said[11]
+    url, status = said[:2]
+    psql = command("db", "psql", "--", "-At", "-c", "select name from agents", "-c", asked)
     assert url.startswith("postgresql://genie:***@127.0.0.1:")
     assert "external" in status
     assert "current" in status
@@ -102,10 +104,10 @@ def test_a_server_of_the_users_with_a_password_that_is_shown_nowhere(make_genie:
     assert "psql" in psql.splitlines()[1]
     assert stat.S_IMODE(backup.stat().st_mode) == 0o600
     logs = [path.read_text() for path in (genie.home / "logs").iterdir()]
-    assert not holds_secret("\n".join([*said, *logs, command_lines()]))
+    assert not holds_secret("\n".join([*said, psql, *logs, command_lines()]))
 
     genie.json("spawn", "late", "--", "cat")
-    assert "no such" not in genie.refused("db", "restore", str(backup), code=2)
+    assert "--yes" in genie.refused("db", "restore", str(backup), code=2)
     genie("db", "restore", str(backup), "--yes")
     assert [found["name"] for found in genie.json("ls")] == ["engineer"]
     assert genie.agent("engineer")["run_id"] == again["run_id"]
@@ -153,7 +155,7 @@ def test_a_server_of_genies_own_starts_and_stops_with_the_daemon(postgres_dir: P
 def test_a_killed_server_of_genies_own_comes_back_and_nobody_is_declared_dead(
     postgres_dir: Path, make_genie: MAKE
 ) -> None:
-    genie = make_genie(GENIE_DATABASE_URL=None, GENIE_POSTGRES_DIR=str(postgres_dir))
+    genie = quick(make_genie(GENIE_DATABASE_URL=None, GENIE_POSTGRES_DIR=str(postgres_dir)))
     row = genie.json("spawn", "build", "--", "cat")
     kinds = genie.kinds("build")
     killed = Embedded(postgres_dir).pid
@@ -172,7 +174,7 @@ def test_a_killed_server_of_genies_own_comes_back_and_nobody_is_declared_dead(
 
 def test_a_server_that_is_stopped_is_told_and_awaited(own_tcp_postgres: tuple[Embedded, str], make_genie: MAKE) -> None:
     server, url = own_tcp_postgres
-    genie = configured(make_genie, url)
+    genie = quick(configured(make_genie, url))
     kept = genie.json("spawn", "kept", "--", "cat")
     lost = genie.json("spawn", "lost", "--", "cat")
     server.stop()
@@ -200,6 +202,7 @@ def test_a_registry_of_a_newer_genie_is_left_as_it_is(genie: Genie) -> None:
     genie("daemon", "stop")
     ask(dsn, "update alembic_version set version_num = 'zzzz'")
     before = ask(dsn, "select version, life from agents"), ask(dsn, "select count(*) from events")
+    genie = quick(genie)
     for words in (("ls",), ("spawn", "other", "--", "cat"), ("db", "migrate")):
         said = genie.refused(*words, code=7)
         assert "zzzz" in said

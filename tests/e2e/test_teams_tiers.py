@@ -8,6 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 from tests.fixtures.daemon import Genie
+from tests.fixtures.quick import quick
 from tests.fixtures.tmux import until
 
 SOURCES = ["--team", "template", "$GENIE_TEAM", "discovery", "members on disk"]
@@ -43,6 +44,7 @@ def answers(chain: list[dict[str, Any]]) -> list[str | None]:
 
 def test_every_tier_answers_before_those_below_it(genie: Genie) -> None:
     """All five have an answer of their own; one after the other is taken away."""
+    genie = quick(genie)
     lead = str(uuid4())
     for team in ("asked", "pinned", "said", "led"):
         genie("team", "create", team)
@@ -86,6 +88,7 @@ def test_every_tier_answers_before_those_below_it(genie: Genie) -> None:
 
 
 def test_what_was_resolved_is_kept_and_explained(genie: Genie) -> None:
+    genie = quick(genie)
     genie("team", "create", "said")
     template(genie, "scout", team="pinned")
     made = genie.json("spawn", "scout", env={"GENIE_TEAM": "said"})
@@ -110,6 +113,7 @@ def test_what_was_resolved_is_kept_and_explained(genie: Genie) -> None:
 
 
 def test_discovery_by_the_lead_of_a_genie_team_its_transcript_and_its_tmux_session(genie: Genie) -> None:
+    genie = quick(genie)
     genie("team", "create", "led", "--lead", "boss")
     boss = genie.json("spawn", "boss", "--role", "team-lead", "--team", "led", "--prompt", "hello")
     until(lambda: "ok: hello" in genie.screen("boss"), what="the answer, and with it the transcript")
@@ -129,6 +133,7 @@ def test_discovery_by_the_lead_of_a_genie_team_its_transcript_and_its_tmux_sessi
 
 
 def test_members_on_disk_by_name_and_by_type(genie: Genie) -> None:
+    genie = quick(genie)
     claude_team(genie, "night", members=("owl",))
     by_name = rehearsed(genie, "owl", "--role", "engineer")
     assert (by_name["team"], by_name["team_tier"]) == ("night", 5)
