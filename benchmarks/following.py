@@ -53,7 +53,7 @@ def _followed(genie: Own, followers: int) -> Figure:
     registry.close()
     sample, plain = Sample(ours), Sample(theirs[1:])
     what = f"event committed → line at {followers} follower{'s' if followers > 1 else ''}"
-    return Figure(what, sample.spread(), f"NOTIFY → LISTEN: {plain.spread()}", sample.median / plain.median)
+    return Figure(what, sample.spread(), f"NOTIFY sent → LISTEN: {plain.spread()}", sample.median / plain.median)
 
 
 def _commit(registry: PostgresRegistry, number: int) -> float:
@@ -65,8 +65,8 @@ def _commit(registry: PostgresRegistry, number: int) -> float:
 def _notified(
     listener: psycopg.Connection[tuple[object, ...]], notifier: psycopg.Connection[tuple[object, ...]]
 ) -> float:
-    notifier.execute("notify bench")
     began = time.perf_counter()
+    notifier.execute("notify bench")
     list(listener.notifies(timeout=5, stop_after=1))
     return (time.perf_counter() - began) * 1000
 
@@ -119,7 +119,7 @@ def _following(home: Home, count: int) -> Iterator[Crowd]:
 
 def _waits(genie: Own) -> list[Figure]:
     took = Sample([_wait(genie, number) for number in range(WAITS)])
-    said = "200 ms of it are the second look"
+    said = "a second look at the death is due 200 ms after the first"
     return [Figure("agent's process ends → `wait` has returned", took.spread(), said)]
 
 

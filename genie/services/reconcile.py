@@ -44,6 +44,7 @@ from genie.domain.settle import (
 from genie.services.begin import begin, carry_on
 from genie.services.capture import capture, unnamed
 from genie.services.claim import claim
+from genie.services.dress import show_state
 from genie.services.finish import finish
 from genie.services.world import World
 
@@ -238,6 +239,8 @@ def _declare(world: World, standing: Standing, seen: Look, *, at: datetime) -> S
         kind = {Life.DONE: Kind.DONE, Life.DEAD: Kind.DIED}.get(life, Kind.STOPPED)
         tx.record(event(kind, saved, run, at=now, sight=seen.sight.value, end=str(seen.end)))
     world.fault("reconcile.declared")
+    if seen.sight is Sight.DEAD:
+        show_state(world, saved, run)
     return Standing(saved, current.session, run)
 
 
@@ -250,6 +253,7 @@ def _give_up(world: World, standing: Standing, why: Never) -> None:
         saved = tx.save_agent(current.agent.to(Life.FAILED, now=now, reason=GIVEN_UP[why]))
         kind = Kind.EXHAUSTED if why is Never.EXHAUSTED else Kind.FAILED
         tx.record(event(kind, saved, current.run, at=now, reason=saved.reason, attempts=saved.attempts))
+    show_state(world, saved, current.run)
 
 
 def _errand(world: World, standing: Standing, step: Step) -> Errand:

@@ -15,7 +15,7 @@ from genie.domain.agent import Agent, End, Life, Why
 from genie.domain.errors import Failed, Foreign, GenieError, MissingProgram, NotAllowed, TerminalAway, Unreachable
 from genie.domain.events import Kind, event
 from genie.domain.session import PaneIdentity, PaneSeen, Run, ServerIdentity, Session, Standing
-from genie.ports import Face
+from genie.services.dress import face
 from genie.services.world import World
 
 RETRY_AFTER_FAULT = timedelta(seconds=5)
@@ -45,17 +45,6 @@ def start(world: World, standing: Standing, *, interrupted: bool = False) -> Sta
         _undo(world, agent, run, pane, error)
         raise
     return _live(world, agent, run, pane)
-
-
-def face(agent: Agent) -> Face:
-    """What the pane's border says of its agent."""
-    return Face(
-        name=agent.name,
-        role=agent.role,
-        state=agent.life.value,
-        resumes=f"{agent.attempts}/{agent.policy.max_attempts}",
-        color=agent.color,
-    )
 
 
 def _parts(standing: Standing) -> tuple[Agent, Session, Run]:

@@ -139,6 +139,7 @@ def test_what_a_killed_daemon_left_is_no_obstacle_and_sigterm_is_a_clean_end(gen
     genie("daemon", "start")
     after = genie.agent("build")
     assert (after["state"], after["run_id"], after["pid"]) == ("running", row["run_id"], row["pid"])
+    assert genie.kinds("build")[-1] == "running"
     pid = genie.daemon_pid()
     assert pid is not None
     assert genie("daemon", "stop") == "stopped\n"
@@ -146,7 +147,6 @@ def test_what_a_killed_daemon_left_is_no_obstacle_and_sigterm_is_a_clean_end(gen
     genie.until_gone(pid)
     assert genie("daemon", "stop") == "no daemon runs\n"
     assert genie.json("daemon", "stop") == {"stopped": False}
-    assert genie.kinds("build")[-1] == "running"
 
 
 def test_the_log_is_json_rotated_and_discreet(make_genie: MAKE) -> None:

@@ -132,9 +132,14 @@ def test_discovery_by_the_lead_of_a_genie_team_its_transcript_and_its_tmux_sessi
     assert (own["team"], own["team_tier"]) == ("fix", None)
 
 
-def test_members_on_disk_by_name_and_by_type(genie: Genie) -> None:
+def test_members_on_disk_and_a_refusal_that_names_all_five_ways(genie: Genie) -> None:
     genie = quick(genie)
     claude_team(genie, "night", members=("owl",))
+    said = genie.refused("spawn", "nobody", code=3)
+    for way in ("--team", "team:", "GENIE_TEAM", "tmux session", "~/.claude/teams"):
+        assert way in said, said
+    assert "no template 'nobody'" in said
+    assert (genie.json("ls", "--all"), genie.json("team", "ls")) == ([], [])
     by_name = rehearsed(genie, "owl", "--role", "engineer")
     assert (by_name["team"], by_name["team_tier"]) == ("night", 5)
     template(genie, "owl-type")
@@ -149,12 +154,3 @@ def test_members_on_disk_by_name_and_by_type(genie: Genie) -> None:
     assert "$GENIE_TEAM" in said
     chosen = genie.json("spawn", "owl", "--role", "engineer", "--team", "night")
     assert (chosen["team"], chosen["team_tier"], chosen["team_explicit"]) == ("night", 1, True)
-
-
-def test_without_any_answer_all_five_ways_are_named(genie: Genie) -> None:
-    said = genie.refused("spawn", "nobody", code=3)
-    for way in ("--team", "team:", "GENIE_TEAM", "tmux session", "~/.claude/teams"):
-        assert way in said, said
-    assert "no template 'nobody'" in said
-    assert genie.json("ls", "--all") == []
-    assert genie.json("team", "ls") == []

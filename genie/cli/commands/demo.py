@@ -91,6 +91,7 @@ def _spawn(genie: Genie, name: str, folder: Path) -> Row:
         command=words,
         provider="shell",
         team=TEAM,
+        role=CAST[name],
         layout="mosaic",
         cwd=str(folder),
         tags=[TAG],
