@@ -2,7 +2,7 @@
 
 # Tests wait more than they compute: more workers than cores.
 WORKERS ?= 4
-PYTEST = .venv/bin/python -m pytest -n $(WORKERS) --dist worksteal
+PYTEST = .venv/bin/python tests/alone.py .venv/bin/python -m pytest -n $(WORKERS) --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help run setup test lint check bench chaos test-real demo-picture clean
