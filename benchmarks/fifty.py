@@ -24,11 +24,10 @@ def measure() -> list[Figure]:
         genie.spawn("first", *SLEEP)
         for number in range(ROUNDS):
             theirs.append(_plain(genie, number))
-            meter = Meter(genie)
-            took, fact = _spawns(genie, f"many{number}")
+            took, fact, cost = _spawns(genie, f"many{number}")
             ours.append(took)
             facts.append(fact)
-            used.append(meter.used())
+            used.append(cost)
     figure = beside(
         f"{MANY} spawns of one name at once → all running", Sample(ours), Sample(theirs), f"{MANY} `tmux new-window`"
     )
@@ -54,9 +53,9 @@ def _tell(facts: list[tuple[int, int, int, int]]) -> str:
     )
 
 
-def _spawns(genie: Own, name: str) -> tuple[float, tuple[int, int, int, int]]:
-    """Milliseconds until all run; and canonical ones, parallels, running ones, panes that nobody owns."""
-    together = Barrier(MANY + 1)
+def _spawns(genie: Own, name: str) -> tuple[float, tuple[int, int, int, int], dict[str, float]]:
+    """Milliseconds until all run; canonical ones, parallels, running ones, panes that nobody owns; and the CPU."""
+    together, meter = Barrier(MANY + 1), Meter(genie)
 
     def one() -> str:
         together.wait()
@@ -71,6 +70,7 @@ def _spawns(genie: Own, name: str) -> tuple[float, tuple[int, int, int, int]]:
         began = time.perf_counter()
         decisions = Counter(job.result() for job in jobs)
         took = (time.perf_counter() - began) * 1000
+    cost = meter.used()
     everybody = genie.running()
     rows = [row for row in everybody if row["name"] == name or row["name"].startswith(f"{name}-")]
     owned = {row["run_id"] for row in everybody}
@@ -81,7 +81,7 @@ def _spawns(genie: Own, name: str) -> tuple[float, tuple[int, int, int, int]]:
         genie.genie.kill([row["name"]])
     for words in {word for word in decisions if word.startswith("refused")}:
         print(f"{decisions[words]} × {words}", file=sys.stderr)
-    return took, facts
+    return took, facts, cost
 
 
 def _plain(genie: Own, number: int) -> float:

@@ -183,7 +183,7 @@ def test_a_server_that_is_stopped_is_told_and_awaited(own_tcp_postgres: tuple[Em
         assert "PostgreSQL" in said
         assert "genie d" in said  # what to do
         assert not holds_secret(said)
-    assert genie.json("daemon", "status")["database"]["state"] == "away"
+    until(lambda: bool(genie.json("daemon", "status")["database"]["state"] == "away"), what="the daemon's own notice")
     assert process_lives(kept["pid"])
     os.kill(lost["pid"], signal.SIGKILL)
 

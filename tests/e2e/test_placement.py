@@ -182,18 +182,9 @@ def test_layouts_flow_anew_and_the_keeper_outlives_the_agents(genie: Genie) -> N
     assert (back["tmux_session"], back["window"]) == ("wide", "wide")
 
 
-def test_borders_tell_who_is_there_and_how(genie: Genie, onlooker: Callable[[str], Callable[[], str]]) -> None:
-    genie = quick(genie)
-    genie("team", "create", "simone")
-    row = genie.json("spawn", "worker", "--role", "engineer", "--team", "simone")
-    screen = onlooker("simone")
-    until(lambda: "worker engineer · running · 0/3" in screen(), what="the border")
-    os.kill(row["pid"], signal.SIGKILL)
-    genie.until_again("worker", row)
-    until(lambda: "worker engineer · running · 1/3" in screen(), what="the border of the resumed")
-
-
-def test_a_users_hostile_options_do_no_harm(genie: Genie, onlooker: Callable[[str], Callable[[], str]]) -> None:
+def test_borders_tell_who_is_there_and_hostile_options_do_no_harm(
+    genie: Genie, onlooker: Callable[[str], Callable[[], str]]
+) -> None:
     """They are in the configuration that the daemon's own tmux server reads."""
     (Path(genie.env["HOME"]) / ".tmux.conf").write_text(HOSTILE)
     genie = quick(genie)
@@ -204,6 +195,9 @@ def test_a_users_hostile_options_do_no_harm(genie: Genie, onlooker: Callable[[st
     assert "synchronize-panes on" in options[1]
     two = genie.json("spawn", "two", "--role", "engineer", "--team", "simone")
     until(lambda: "ok: hello" in genie.screen("one"), what="the answer")
+    screen = onlooker("simone")
+    until(lambda: "one engineer · running · 0/3" in screen(), what="the border")
+    assert "two engineer · running · 0/3" in screen()
     genie("stop", "one")
     assert genie.state("two") == "running"
     assert genie.agent("two")["run_id"] == two["run_id"]
@@ -214,7 +208,6 @@ def test_a_users_hostile_options_do_no_harm(genie: Genie, onlooker: Callable[[st
     os.kill(row["pid"], signal.SIGKILL)
     again = genie.until_again("one", row)
     assert (again["pane"], again["window"]) == (row["pane"], "simone")
-    screen = onlooker("simone")
-    until(lambda: "one engineer · running · 1/3" in screen(), what="the border")
+    until(lambda: "one engineer · running · 1/3" in screen(), what="the border of the resumed")
     assert "hostile" not in screen()
     assert global_options(genie) == options
