@@ -120,7 +120,7 @@ def _by_code() -> dict[str, type[GenieError]]:
     while todo:
         kind = todo.pop()
         todo += kind.__subclasses__()
-        if kind is not GenieError:
+        if kind is not GenieError and "code" in vars(kind):
             found[kind.code] = kind
     return found
 

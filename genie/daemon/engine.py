@@ -54,6 +54,7 @@ class Engine:
         self._world: World | None = None
         self._open: bootstrap.Open | None = None
         self._watcher = bootstrap.watcher()
+        self._watched: set[UUID] = set()
         self._changing = RLock()
         self._stopping = Event()
         self._trouble = Event()
@@ -187,12 +188,13 @@ class Engine:
             log.warning("not_recorded", kind=kind.value, error=error.message)
 
     def _watch(self, run: Run) -> None:
-        pacemaker = self.pacemaker
-        if run.pane and pacemaker:
+        if run.pane and run.id not in self._watched:
             agent = run.agent
-            self._watcher.watch(run.id, run.pane.pid, run.pane.started, lambda _: self._died(agent))
+            self._watched.add(run.id)
+            self._watcher.watch(run.id, run.pane.pid, run.pane.started, lambda ended: self._died(agent, ended))
 
-    def _died(self, agent: UUID) -> None:
+    def _died(self, agent: UUID, run: UUID) -> None:
+        self._watched.discard(run)
         pacemaker = self.pacemaker
         if pacemaker:
             pacemaker.look_at(agent)

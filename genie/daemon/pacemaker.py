@@ -52,6 +52,7 @@ class Pacemaker:
         self._some: set[UUID] = set()
         self._stopping = False
         self._judged: set[UUID] = set()
+        self._second_looks: dict[UUID, datetime] = {}
         self._errands = ThreadPoolExecutor(max_in_flight, thread_name_prefix="errand")
         self._scheduler = BackgroundScheduler(
             timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
@@ -103,7 +104,7 @@ class Pacemaker:
     def _pass(self, only: frozenset[UUID] | None) -> None:
         began = perf_counter()
         try:
-            done = reconcile(self._world, only=only, away_since=self._away_since)
+            done = reconcile(self._world, only=only, skip=self._early(), away_since=self._away_since)
             self._follow_up(done)
             self._registry_back()
         except RegistryAway as error:
@@ -123,7 +124,7 @@ class Pacemaker:
         for errand in done.errands:
             self._send(errand)
         if done.look_again:
-            self._later(self._second_look, "second-look", self._look_again, list(done.look_again))
+            self._look_later(done.look_again)
         elif self.passes:
             self._away_since = None
         if done.wake_at:
@@ -132,13 +133,22 @@ class Pacemaker:
             for trouble in close_orphans(self._world, done.strangers, self._judged):
                 log.warning("orphan_not_closed", error=trouble.message)
 
+    def _look_later(self, agents: set[UUID]) -> None:
+        """The second look comes `second_look` after the first and no sooner, whatever is pushed meanwhile."""
+        due = self._world.clock.now() + self._second_look
+        self._second_looks.update(dict.fromkeys(agents, due))
+        self._at(due, f"second-look-{self.passes}-{perf_counter()}", self._look_again, list(agents))
+
+    def _early(self) -> frozenset[UUID]:
+        """Agents whose second look is not due yet."""
+        now = self._world.clock.now()
+        self._second_looks = {agent: due for agent, due in self._second_looks.items() if now < due}
+        return frozenset(self._second_looks)
+
     def _look_again(self, agents: list[UUID]) -> None:
         with self._wanted:
             self._some.update(agents)
             self._wanted.notify_all()
-
-    def _later(self, delay: timedelta, job: str, work: Callable[..., object], *args: object) -> None:
-        self._at(self._world.clock.now() + delay, f"{job}-{self.passes}-{perf_counter()}", work, *args)
 
     def _at(self, when: datetime, job: str, work: Callable[..., object], *args: object) -> None:
         if not self._stopping:

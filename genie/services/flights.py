@@ -22,6 +22,7 @@ class Flights:
         self._changed = Condition()
         self._busy: set[UUID] = set()
         self._held: dict[UUID, datetime] = {}
+        self._names: set[str] = set()
 
     def busy(self, agent: UUID) -> bool:
         with self._changed:
@@ -61,6 +62,20 @@ class Flights:
             yield
         finally:
             self.land(agent)
+
+    @contextmanager
+    def name(self, name: str) -> Iterator[None]:
+        """Have a name for the length of the block. Spawns of one name wait here, and not each with a connection
+        to the registry in its hand."""
+        with self._changed:
+            self._changed.wait_for(lambda: name not in self._names)
+            self._names.add(name)
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._names.discard(name)
+                self._changed.notify_all()
 
     def hold(self, agent: UUID, *, until: datetime) -> None:
         """Keep the reconcile from trying it again before `until`, after a fault that is not the agent's."""

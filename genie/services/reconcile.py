@@ -13,7 +13,7 @@ from uuid import UUID
 from genie.domain.agent import Agent, End, Life, Why, read_end
 from genie.domain.errors import GenieError, MissingProgram, TerminalAway
 from genie.domain.events import Kind, event
-from genie.domain.resume import Never
+from genie.domain.resume import Never, Resume, decide
 from genie.domain.session import (
     Look,
     PaneIdentity,
@@ -118,8 +118,15 @@ class View:
         return Server.OTHER if self._world.processes.alive(server.pid, server.started) else Server.GONE
 
 
-def reconcile(world: World, *, only: Collection[UUID] | None = None, away_since: datetime | None = None) -> Pass:
-    """Look at every agent of this host, or at those named by `only`. Raises RegistryAway.
+def reconcile(
+    world: World,
+    *,
+    only: Collection[UUID] | None = None,
+    skip: Collection[UUID] = (),
+    away_since: datetime | None = None,
+) -> Pass:
+    """Look at every agent of this host, or at those named by `only`, but not at those in `skip`, whose second
+    look is not due yet. Raises RegistryAway.
 
     `away_since` is the last time anybody looked, when that is longer ago than a beat: what died meanwhile
     is taken to have died then, so that an absence counts for nobody's stability. An error over one agent
@@ -130,7 +137,7 @@ def reconcile(world: World, *, only: Collection[UUID] | None = None, away_since:
     standings = world.registry.beat(world.host, at=now)
     room = world.rules.max_running - sum(1 for s in standings if s.run and s.run.ended_at is None)
     for standing in standings:
-        if only is not None and standing.agent.id not in only:
+        if standing.agent.id in skip or (only is not None and standing.agent.id not in only):
             continue
         if world.flights.busy(standing.agent.id) or world.flights.held(standing.agent.id, now=now):
             continue
@@ -148,8 +155,8 @@ def facts(world: World, standing: Standing, view: View, *, room: bool) -> Facts:
     """What `next_step` needs to know about an agent beyond its row."""
     agent, session, run = standing.agent, standing.session, standing.run
     seen = view.look(run) if run and agent.life is Life.RUNNING else None
-    resumable, blocked = False, None
-    if agent.life is Life.DEAD and session:
+    resumable, blocked = session is not None, None
+    if agent.life is Life.DEAD and session and _due(standing, world.clock.now()):
         try:
             environment = world.launches.environment(session.id)
             provider = world.providers.get(session.provider)
@@ -166,6 +173,12 @@ def facts(world: World, standing: Standing, view: View, *, room: bool) -> Facts:
         blocked=blocked,
         unnamed=seen is not None and not seen.gone and unnamed(world, standing),
     )
+
+
+def _due(standing: Standing, now: datetime) -> bool:
+    """Whether a resume would be tried now, if the provider can: only then is it asked."""
+    past = standing.past(resumable=True, now=now)
+    return isinstance(decide(past, standing.agent.policy, now=now), Resume)
 
 
 def _settle(world: World, standing: Standing, view: View, done: Pass, *, room: bool) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from genie.domain.team import ClaudeTeam, Team
 from genie.services.kin import Kin, kin_of
 from genie.services.order import Order
-from genie.services.world import World
+from genie.services.world import Rules, World
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +26,7 @@ class Scene:
     claude_teams: tuple[ClaudeTeam, ...]
     caller_session: str | None
     kin: Kin
+    rules: Rules
     warnings: tuple[str, ...]
 
     def team(self, name: str) -> Team | None:
@@ -54,6 +55,7 @@ def look_around(world: World, order: Order) -> Scene:
         claude_teams=claude_teams,
         caller_session=session,
         kin=kin_of(world, order),
+        rules=rules,
         warnings=warnings,
     )
 

@@ -132,7 +132,7 @@ class _Busy(TimedOut):
 
 def _spawn(world: World, order: Order, boarded: list[UUID]) -> Spawned:
     scene = look_around(world, order)
-    with world.registry.begin() as tx:
+    with world.flights.name(order.name), world.registry.begin() as tx:
         tx.lock_name(order.name)
         planned = _plan(world, tx, order, scene)
         standing = _write(world, tx, planned, boarded)
@@ -153,7 +153,7 @@ def _spawn(world: World, order: Order, boarded: list[UUID]) -> Spawned:
 def _plan(world: World, tx: Tx, order: Order, scene: Scene) -> Planned:
     row = tx.standing(order.name)
     agent = row.agent if row else None
-    rules = world.rules_at(order.caller.cwd, order.caller.env)
+    rules = scene.rules
     role = order.role or (agent.role if agent else order.name)
     template = world.templates.find(role, cwd=order.caller.cwd)
     resolution = _resolution(world, order, scene, role=role, template=template, row=agent)

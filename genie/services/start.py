@@ -80,6 +80,8 @@ def _begun(world: World, agent: Agent, run: Run) -> PaneIdentity | None:
 
 def _back_in_place(world: World, agent: Agent, session: Session, run: Run) -> PaneIdentity | None:
     """The agent's last pane with the new run in it; None when it never had one, or has it no more."""
+    if agent.version == 1:  # made just now: it never had a pane
+        return None
     former = next((past.pane for past in world.registry.runs(agent.id) if past.pane), None)
     if former is None:
         return None

@@ -52,8 +52,15 @@ def kill(pid: int) -> None:
     process = psutil.Process(pid)
     process.kill()
     end = time.monotonic() + 10
-    while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+    while _runs(process):
         assert time.monotonic() < end
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 # ---- made, attached to, stopped --------------------------------------------------------------

@@ -187,7 +187,8 @@ def test_children_outlive_it_but_for_a_plain_one(kind: str, stage: Stage) -> Non
     stage.shows(pane, "ok:")
 
     def children() -> list[psutil.Process]:
-        return [p for p in psutil.process_iter() if _carries(p, mark) and p.pid != agent]
+        found = (psutil.Process(pid) for pid in psutil.pids() if psutil.pid_exists(pid) and pid != agent)
+        return [process for process in found if _carries(process, mark)]
 
     agent = stage.desk.pid(pane)
     child = until(children, what="the child")

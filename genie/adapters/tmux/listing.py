@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from uuid import UUID
 
 from genie.adapters.tmux.server import Denied, NoServer, Server
@@ -74,8 +75,9 @@ def look(server: Server) -> tuple[int | None, list[Row]]:
     return int(pid), read_all(lines)
 
 
+@lru_cache(maxsize=8192)
 def read(line: str) -> Row:
-    """Raises ValueError for a line that is not of FORMAT."""
+    """Raises ValueError for a line that is not of FORMAT. Kept, because most lines of a beat are those of the last."""
     fields: list[str] = []
     place = 0
     for _ in range(len(_NUMBERS) + len(_TEXTS)):
