@@ -283,7 +283,6 @@ def test_a_lock_is_taken_again_after_a_loss(dsn: str, registry: PostgresRegistry
         cut_listener(dsn)
         write(registry, 1)
         assert take(subscription, 1) == [1]
-        until(lambda: feed.connected)
-        locks = ask(dsn, "select count(*) from pg_locks where locktype = 'advisory' and objsubid = 1")
-        assert locks == [(1,)]
+        locks = "select count(*) from pg_locks where locktype = 'advisory' and objsubid = 1"
+        until(lambda: feed.connected and ask(dsn, locks) == [(1,)])
     assert not lost.is_set()

@@ -99,7 +99,13 @@ def test_a_stopped_server_is_no_answer_and_no_hang(build_stage: Callable[..., St
 
 def test_the_listing_tells_all(stage: Stage) -> None:
     pane = stage.spawn("sh", "-c", "exit 3")
-    until(lambda: stage.dead(pane), what="its end")
+
+    def told() -> bool:
+        stage.terminal.nudge(pane.server)  # tmux may miss the signal of its child's end
+        now = stage.seen(pane)
+        return now is not None and now.dead and now.exit_code is not None
+
+    until(told, what="its end and exit code")
     seen = stage.seen(pane)
     assert seen is not None
     assert (seen.pid, seen.tag, seen.command_run) == (pane.pid, pane.run, pane.run)
@@ -211,7 +217,12 @@ def test_the_hook_runs_when_the_process_ends(build_stage: Callable[..., Stage], 
     stage = build_stage(hook_command=lambda run: ["sh", "-c", program, "x", str(told), str(run), *words])
     pane = stage.spawn("sleep", "100")
     os.kill(pane.pid, signal.SIGTERM)
-    until(told.exists, what="the hook")
+
+    def hooked() -> bool:
+        stage.terminal.nudge(pane.server)  # tmux may miss the signal of its child's end
+        return told.exists()
+
+    until(hooked, what="the hook")
     assert told.read_text().splitlines() == [str(pane.run), *words]
 
 
