@@ -192,6 +192,22 @@ class Tree:
         return {pid for pid in self.pids if state(pid) not in ("", "Z")} | carriers(self.pane.run)
 
 
+def members(pane: PaneIdentity) -> set[int]:
+    return {child.pid for child in psutil.Process(pane.pid).children(recursive=True)} | carriers(pane.run)
+
+
+def resting(pids: set[int]) -> int:
+    """How many of them have come to what they are for: they sleep, or are stopped."""
+    return sum(state(pid) == "T" or b"sleep" == comm(pid) for pid in pids)
+
+
+def comm(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/comm").read_bytes().strip()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
+
+
 Grow = Callable[..., Tree]
 
 
@@ -205,8 +221,8 @@ def grow(stage: Stage) -> Iterator[Grow]:
         script = "".join(f"{ESCAPES[name]}\n" for name in escapes) + f"echo {mark}; while :; do sleep 300; done"
         pane = stage.spawn("sh", "-c", script)
         until(lambda: mark in stage.terminal.capture(pane, lines=None), what="the tree")
-        below = {child.pid for child in psutil.Process(pane.pid).children(recursive=True)}
-        trees.append(Tree(pane, frozenset(below | carriers(pane.run))))
+        until(lambda: resting(members(pane)) > len(escapes), what="every part of the tree")
+        trees.append(Tree(pane, frozenset(members(pane))))
         return trees[-1]
 
     yield begin
