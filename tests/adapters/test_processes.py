@@ -61,9 +61,18 @@ def start() -> Iterator[Start]:
             )
             stack.enter_context(process)
             stack.callback(end_group, process)
+            # In the middle of its exec the kernel shows no environment yet.
+            until(lambda: state(process.pid) == "Z" or environ(process.pid) != b"", what="its exec")
             return process
 
         yield begin
+
+
+def environ(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/environ").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
 
 
 def end_group(process: subprocess.Popen[bytes]) -> None:
@@ -198,7 +207,7 @@ def members(pane: PaneIdentity) -> set[int]:
 
 def resting(pids: set[int]) -> int:
     """How many of them have come to what they are for: they sleep, or are stopped."""
-    return sum(state(pid) == "T" or b"sleep" == comm(pid) for pid in pids)
+    return sum(state(pid) == "T" or comm(pid) == b"sleep" for pid in pids)
 
 
 def comm(pid: int) -> bytes:
