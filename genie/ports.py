@@ -447,7 +447,11 @@ class Launches(Protocol):
         ...
 
     def prompt(self, of: UUID) -> str | None:
-        """What was kept; None for nothing."""
+        """What was kept and not told yet; None for nothing."""
+        ...
+
+    def told(self, of: UUID) -> None:
+        """What was kept has been handed over: it is not given again. Its file stays to be read."""
         ...
 
     def release(self, run: UUID, *, argv: Sequence[str], env: Mapping[str, str], cwd: str) -> None:

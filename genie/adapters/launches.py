@@ -19,7 +19,7 @@ from genie.domain.errors import Failed
 from genie.paths import Home
 
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
-_OURS = re.compile(rf"(?:\.)?({_UUID})\.(?:json|md)(?:\.[a-z0-9_]+\.tmp)?")
+_OURS = re.compile(rf"(?:\.)?({_UUID})\.(?:json|md|told)(?:\.[a-z0-9_]+\.tmp)?")
 
 
 class FileLaunches:
@@ -53,12 +53,21 @@ class FileLaunches:
         return str(path)
 
     def prompt(self, of: UUID) -> str | None:
+        if self._told(of).exists():
+            return None
         try:
             return Path(self.prompt_path(of)).read_bytes().decode("utf-8", "surrogateescape")
         except FileNotFoundError:
             return None
         except OSError as error:
             raise Failed(f"cannot read {self.prompt_path(of)}: {error.strerror}") from error
+
+    def told(self, of: UUID) -> None:
+        if Path(self.prompt_path(of)).exists():
+            _write(self._told(of), b"")
+
+    def _told(self, of: UUID) -> Path:
+        return self._home.prompts / f"{of}.told"
 
     def release(self, run: UUID, *, argv: Sequence[str], env: Mapping[str, str], cwd: str) -> None:
         launch = {"argv": list(argv), "env": dict(env), "cwd": cwd}

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from genie.domain.agent import IN_PANE, Agent, Desired, End, Life
-from genie.domain.errors import Foreign, Survivors, TerminalAway
+from genie.domain.errors import Foreign, Stale, Survivors, TerminalAway
 from genie.domain.events import Event, Kind, event
 from genie.domain.session import PaneIdentity, Run, Standing
 from genie.domain.team import tmux_name
@@ -22,7 +22,8 @@ def finish(world: World, standing: Standing) -> Standing:
     """Bring an agent to what is wanted of it, `stopped` or `gone`. The caller has its flight.
 
     Raises Survivors when processes outlive SIGKILL (the agent then stays as it is and is tried again),
-    TerminalAway when tmux does not answer: nothing has been changed then.
+    TerminalAway when tmux does not answer: nothing has been changed then; Stale when somebody has brought it
+    back since.
     """
     end = _end_of(world, standing)
     _end_processes(world, standing)
@@ -112,6 +113,7 @@ def _settle(world: World, standing: Standing, end: End) -> Standing:
     now = world.clock.now()
     with world.registry.begin() as tx:
         current = tx.standing_of(standing.agent.id) or standing
+        _check_not_overtaken(standing.agent, current.agent)
         run = current.run
         if run and run.ended_at is None:
             run = run.ended(end, at=now)
@@ -123,6 +125,13 @@ def _settle(world: World, standing: Standing, end: End) -> Standing:
             tx.record(event(Kind.STOPPED, saved, run, at=now))
         world.fault("finish.before_commit")
     return Standing(saved, current.session, run)
+
+
+def _check_not_overtaken(seen: Agent, now: Agent) -> None:
+    """Raises Stale for an agent that was stopped and brought back since it was seen: its new run is not the one
+    that has been ended here."""
+    if (seen.desired, seen.run) != (now.desired, now.run):
+        raise Stale(f"'{now.name}' was changed by somebody else just now", hint="try again")
 
 
 def _terminated(world: World, tx: Tx, current: Standing) -> Agent:

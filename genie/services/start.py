@@ -115,6 +115,7 @@ def _release(world: World, session: Session, run: Run, *, interrupted: bool) -> 
         env=environment | {"GENIE_RUN_ID": str(run.id)},
         cwd=session.launch.cwd,
     )
+    world.launches.told(run.id)
 
 
 def _argv(

@@ -22,7 +22,8 @@ from genie.daemon.api.bodies import HookBody
 from tests.fixtures.tmux import until
 
 HOOK = Path(__file__).parents[2] / "genie" / "hook.py"
-WOKEN = 'env -0 > "$1.new"; echo "$PPID $$ $(ps -o sid= -p $$) $PWD" >> "$1.who"; mv "$1.new" "$1"'
+SESSION = f'{sys.executable} -c "import os; print(os.getsid($$))"'
+WOKEN = f'env -0 > "$1.new"; echo "$PPID $$ $({SESSION}) $PWD" >> "$1.who"; mv "$1.new" "$1"'
 
 
 @dataclass

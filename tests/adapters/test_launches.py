@@ -136,3 +136,16 @@ def test_a_sweep_where_nothing_was_made_yet(tmp_path: Path) -> None:
 def test_a_directory_that_is_missing_is_an_error_of_ours(tmp_path: Path) -> None:
     with pytest.raises(Failed, match="cannot write"):
         FileLaunches(Home(tmp_path / "none")).keep_environment(uuid4(), {})
+
+
+def test_what_has_been_told_is_not_told_again_and_stays_to_be_read(launches: FileLaunches, home: Home) -> None:
+    run = uuid4()
+    launches.told(run)
+    assert files(home.prompts) == []
+    path = launches.keep_prompt(run, "do it")
+    assert launches.prompt(run) == "do it"
+    launches.told(run)
+    assert launches.prompt(run) is None
+    assert Path(path).read_text() == "do it"
+    launches.sweep(sessions=frozenset(), runs=frozenset())
+    assert files(home.prompts) == []

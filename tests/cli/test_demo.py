@@ -80,6 +80,7 @@ def test_demo_spawns_its_cast_and_says_what_to_try(demo: Peer, genie: Run, home:
     bodies = [asked.body for asked in demo.asked if f"{asked.method} {asked.path}" == "POST /v1/agents"]
     assert [body["name"] for body in bodies] == ["demo-lead", "demo-engineer-1", "demo-engineer-2", "demo-engineer-3"]
     assert all(body["provider"] == "shell" and body["tags"] == ["demo"] and body["team"] == "demo" for body in bodies)
+    assert len({body["color"] for body in bodies}) == 4
     assert [body["name"] for body in bodies if "--crash" in body["command"]] == ["demo-engineer-3"]
     assert bodies[0]["command"][:4] == [sys.executable, "-I", "-u", str(SCRIPT)]
     for words in (

@@ -114,6 +114,7 @@ class Machine:
         self.waiting: dict[UUID, Launch] = {}
         self.environments: dict[UUID, dict[str, str]] = {}
         self.prompts: dict[UUID, str] = {}
+        self.told: set[UUID] = set()
         self.executions: list[Execution] = []
         self.killed: list[Process] = []
         self.away: set[str] = set()
@@ -386,7 +387,11 @@ class MemoryLaunches:
         return self.prompt_path(of)
 
     def prompt(self, of: UUID) -> str | None:
-        return self._machine.prompts.get(of)
+        return None if of in self._machine.told else self._machine.prompts.get(of)
+
+    def told(self, of: UUID) -> None:
+        if of in self._machine.prompts:
+            self._machine.told.add(of)
 
     def release(self, run: UUID, *, argv: Sequence[str], env: Mapping[str, str], cwd: str) -> None:
         if "release" in self._machine.fails:

@@ -11,6 +11,7 @@ from genie.domain.agent import Desired, End, Life
 from genie.domain.errors import NotFound, Stale, Survivors, TerminalAway, TimedOut
 from genie.domain.events import Kind
 from genie.services.finish import finish
+from genie.services.stop import want
 from tests.services.bench import BEAT, Bench
 from tests.services.machine import DEFAULT_SOCKET
 
@@ -330,6 +331,18 @@ def test_finishing_what_has_changed_meanwhile_is_stale(bench: Bench) -> None:
     assert bench.stop()[0].agent.color == "red", "what was changed is kept"
     with pytest.raises(Stale), bench.registry.begin() as tx:
         tx.save_agent(replace(bench.agent(), version=1))
+
+
+def test_a_late_finish_does_not_touch_the_run_of_a_resume_that_came_first(bench: Bench) -> None:
+    bench.spawn()
+    wanted = want(bench.world, bench.standing(), Desired.STOPPED, Kind.STOP_REQUESTED)
+    assert wanted
+    finish(bench.world, wanted)
+    bench.resume()
+    with pytest.raises(Stale):
+        finish(bench.world, wanted)
+    assert (bench.life(), bench.run().ended_at) == (Life.RUNNING, None)
+    assert bench.process().alive
 
 
 def test_finish_of_an_agent_that_never_ran(bench: Bench) -> None:

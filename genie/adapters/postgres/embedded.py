@@ -182,41 +182,48 @@ class Embedded:
 
     def _claim(self, user: Owner) -> None:
         """Make and mark the directory. What was there before is never changed; only an empty one is taken."""
-        mark = _mark(self.data)
-        if mark is None:
-            made = not self.data.exists()
-            if made:
-                self._make(user)
-            elif any(self.data.iterdir()):
-                raise BadConfig(
-                    f"{self.data} is not empty, and genie did not make it",
-                    hint="name a directory for the database that does not exist",
-                )
-            _write_mark(self.data, {"home": str(self._home), "made": made})
+        if _mark(self.data) is None:
+            if not self.data.exists():
+                self._make_parent(user)
+            with _locked(os.open(self.data.parent, os.O_RDONLY | os.O_CLOEXEC)):
+                self._take(user)
         if user.other and not passable(self.data, user):
             raise BadConfig(
                 f"PostgreSQL's user cannot reach {self.data}: a directory above it is closed",
                 hint="choose a place whose parents are open to all, such as one in /var/lib",
             )
 
-    def _make(self, user: Owner) -> None:
-        """Root's is passed through by PostgreSQL's user, who owns what is in it; a user's own is closed."""
+    def _take(self, user: Owner) -> None:
+        """Make and mark it, unless another process has done so by now."""
+        if _mark(self.data) is not None:
+            self._refuse_foreign()
+            return
+        made = not self.data.exists()
+        if made:
+            self._make(user)
+        elif any(self.data.iterdir()):
+            raise BadConfig(
+                f"{self.data} is not empty, and genie did not make it",
+                hint="name a directory for the database that does not exist",
+            )
+        _write_mark(self.data, {"home": str(self._home), "made": made})
+
+    def _make_parent(self, user: Owner) -> None:
         if user.other:
             make_open(self.data.parent)
         else:
             self.data.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def _make(self, user: Owner) -> None:
+        """Root's is passed through by PostgreSQL's user, who owns what is in it; a user's own is closed."""
         self.data.mkdir()
         self.data.chmod(0o755 if user.other else 0o700)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """One process at a time starts or stops this server."""
-        descriptor = os.open(self.data / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with _locked(os.open(self.data / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)):
             yield
-        finally:
-            os.close(descriptor)
 
     def _initialise(self, folder: Path, user: Owner) -> None:
         """Make the cluster and its database beside its place, then move it there: whole or not at all."""
@@ -336,6 +343,16 @@ def _short_socket_dir(data: Path) -> Path:
 def _dsn(running: Postmaster) -> str:
     query = {"host": running.socket_dir} | ({"port": str(running.port)} if running.port != 5432 else {})
     return f"postgresql://{ROLE}@/{DATABASE}?{urlencode(query, quote_via=quote, safe='/')}"
+
+
+@contextmanager
+def _locked(descriptor: int) -> Iterator[None]:
+    """Hold the lock of that open file or directory, and close it."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _mark(data: Path) -> dict[str, object] | None:

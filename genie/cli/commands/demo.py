@@ -33,6 +33,7 @@ CAST = {
     "demo-engineer-2": "engineer",
     "demo-engineer-3": "engineer",
 }
+COLORS = dict(zip(CAST, ("blue", "green", "yellow", "magenta"), strict=True))
 CRASHES = "demo-engineer-3"
 MARK = ".genie-demo"
 
@@ -93,6 +94,7 @@ def _spawn(genie: Genie, name: str, folder: Path) -> Row:
         team=TEAM,
         role=CAST[name],
         layout="mosaic",
+        color=COLORS[name],
         cwd=str(folder),
         tags=[TAG],
         description="a scripted agent of genie demo",
