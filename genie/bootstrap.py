@@ -217,7 +217,7 @@ def _hook(home: Home) -> Callable[[UUID], tuple[str, ...]]:
     def command(run: UUID) -> tuple[str, ...]:
         program, start = (
             str(HERE / "hook.py"),
-            (sys.executable, "-m", "genie.daemon", "run", "--as-before", str(home.root)),
+            (sys.executable, "-P", "-m", "genie.daemon", "run", "--as-before", str(home.root)),
         )
         where = (str(home.socket), str(home.spool))
         return (sys.executable, "-I", "-S", program, *where, "pane-died", f"run={run}", "--", *start)

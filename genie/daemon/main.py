@@ -168,7 +168,7 @@ def _begin_as_before(home: str) -> NoReturn:
     inside = ("TMUX", "TMUX_PANE")
     outside = {key: value for key, value in os.environ.items() if key not in inside and not key.startswith("GENIE_")}
     environment = outside | said | {"GENIE_HOME": home}
-    os.execve(sys.executable, [sys.executable, "-m", "genie.daemon", "run"], environment)  # noqa: S606  no shell
+    os.execve(sys.executable, [sys.executable, "-P", "-m", "genie.daemon", "run"], environment)  # noqa: S606  no shell
 
 
 def _is_setting(key: str) -> bool:

@@ -160,7 +160,9 @@ def _plan(world: World, tx: Tx, order: Order, scene: Scene) -> Planned:
     provider = world.providers.get(_provider_name(world, order, template, role, row))
     team = scene.team(resolution.team)
     wishes = understand(world, order, template, rules, team)
-    resumable = provider.conversational and not order.command
+    order = _with_its_command(order, provider, row)
+    same = agent is not None and agent.provider == provider.name
+    resumable = same and provider.conversational and not order.command
     decision = decide_spawn(agent, team=resolution.team, role=role, resumable=resumable)
     placement = placement_of(order, scene, resolution, team, wishes.layout)
     return Planned(
@@ -197,6 +199,8 @@ def _provider_name(world: World, order: Order, template: Template | None, role: 
         raise BadInput(f"provider {order.provider} takes no command of yours", hint="leave out '-- COMMAND'")
     if order.provider or order.command:
         return order.provider or "shell"
+    if _is_plain_command(world, order, row) and row:
+        return row.agent.provider
     if template:
         return template.provider
     if row and row.session:
@@ -208,6 +212,20 @@ def _provider_name(world: World, order: Order, template: Template | None, role: 
         kind="template",
         name=role,
     )
+
+
+def _is_plain_command(world: World, order: Order, row: Standing | None) -> bool:
+    """Whether the name is that of a command, and nothing else is asked of it now."""
+    if row is None or row.session is None or order.role is not None:
+        return False
+    return not world.providers.get(row.agent.provider).conversational
+
+
+def _with_its_command(order: Order, provider: Provider, row: Standing | None) -> Order:
+    """A plain command that is spawned anew without being named again is the one that it was."""
+    if order.command or provider.conversational or row is None or row.session is None:
+        return order
+    return replace(order, command=row.session.launch.argv) if row.session.provider == provider.name else order
 
 
 def _warnings(

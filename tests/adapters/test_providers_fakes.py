@@ -187,8 +187,8 @@ def test_children_outlive_it_but_for_a_plain_one(kind: str, stage: Stage) -> Non
     stage.shows(pane, "ok:")
 
     def children() -> list[psutil.Process]:
-        found = (psutil.Process(pid) for pid in psutil.pids() if psutil.pid_exists(pid) and pid != agent)
-        return [process for process in found if _carries(process, mark)]
+        found = [process for process in map(_process, psutil.pids()) if process and process.pid != agent]
+        return [process for process in found if _carries(process, mark) and (kind != "nohup" or _ignores_hup(process))]
 
     agent = stage.desk.pid(pane)
     child = until(children, what="the child")
@@ -201,6 +201,23 @@ def test_children_outlive_it_but_for_a_plain_one(kind: str, stage: Stage) -> Non
     for process in child:
         process.kill()
     until(lambda: not children(), what="the end of the child")
+
+
+def _process(pid: int) -> psutil.Process | None:
+    try:
+        return psutil.Process(pid)
+    except psutil.NoSuchProcess:
+        return None
+
+
+def _ignores_hup(process: psutil.Process) -> bool:
+    """Whether it has come so far: a child that is caught before dies with its terminal like a plain one."""
+    try:
+        status = Path(f"/proc/{process.pid}/status").read_text()
+    except OSError:
+        return False
+    (ignored,) = [line.split()[1] for line in status.splitlines() if line.startswith("SigIgn")]
+    return bool(int(ignored, 16) & 1)
 
 
 def _carries(process: psutil.Process, mark: str) -> bool:

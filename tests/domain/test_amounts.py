@@ -50,6 +50,10 @@ def test_what_is_no_size_says_what_to_write(text: object) -> None:
     assert "8GiB" in refused.value.hint
 
 
+def test_a_size_is_written_in_its_largest_unit() -> None:
+    assert (write_size(8 * 2**30), write_size(1536), write_size(0)) == ("8GiB", "1536", "0")
+
+
 @given(st.integers(min_value=0, max_value=2**50))
 def test_a_size_survives_being_written(value: int) -> None:
     assert parse_size(write_size(value)) == value

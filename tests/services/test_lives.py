@@ -5,6 +5,7 @@ The invariants are looked at after each step; in the end, given time, all is at 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -173,6 +174,8 @@ TestLives.settings = settings(
     max_examples=100,
     stateful_step_count=30,
     deadline=None,
+    derandomize="CHAOS_SEEDS" not in os.environ,  # the same lives in every run, others in `make chaos`
+    database=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],  # shrinking takes minutes, and steps tell enough
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )

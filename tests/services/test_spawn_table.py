@@ -375,3 +375,25 @@ def test_a_claim_without_a_session_is_refused(bench: Bench) -> None:
         agent = tx.save_agent(replace(seen.agent, session=None))
     with pytest.raises(Exception, match="no session"):
         claim(bench.world, Standing(agent, None, seen.run), why=Why.RESUME, attempt=0)
+
+
+def test_a_plain_command_that_was_stopped_is_run_again_without_being_named_again(bench: Bench) -> None:
+    bench.spawn("build", role="engineer", command=("sleep", "7"))
+    bench.stop("build")
+    again = bench.spawn("build", role=None)
+    assert isinstance(again.decision, Create)
+    assert again.decision.anew
+    assert bench.agent("build").provider == "shell"
+    assert [execution.argv for execution in bench.executions("build")] == [("sleep", "7")] * 2
+    other = bench.spawn("build", role=None, command=("sleep", "8"))
+    assert isinstance(other.decision, Parallel)
+
+
+def test_a_command_s_name_with_a_provider_asked_for_is_that_provider_s(bench: Bench) -> None:
+    bench.spawn("build", role=None, command=("sleep", "7"))
+    bench.stop("build")
+    again = bench.spawn("build", role=None, provider="claude")
+    assert again.standing.agent.provider == "claude"
+    bench.stop("build")
+    with pytest.raises(BadInput):
+        bench.spawn("build", role=None, provider="shell")
