@@ -41,9 +41,9 @@ def carry_on(world: World, standing: Standing) -> Standing:
     if run and run.why is not Why.SPAWN:
         former = next((past for past in world.registry.runs(run.agent) if past.id != run.id), None)
         end_leftovers(world, Standing(standing.agent, standing.session, former))
-    if run:
-        _say_adopted(world, standing)
-    return start(world, standing, interrupted=True)
+    live = start(world, standing, interrupted=True)
+    _say_adopted(world, live)
+    return live
 
 
 def _say_adopted(world: World, standing: Standing) -> None:

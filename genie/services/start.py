@@ -42,6 +42,10 @@ def start(world: World, standing: Standing, *, interrupted: bool = False) -> Sta
             _release(world, session, run, interrupted=interrupted)
         world.fault("start.released")
     except GenieError as error:
+        if interrupted and isinstance(error, Unreachable):
+            # Its process may live in a pane that cannot be seen now: nothing changes until it can.
+            world.flights.hold(agent.id, until=world.clock.now() + RETRY_AFTER_FAULT)
+            raise
         _undo(world, agent, run, pane, error)
         raise
     return _live(world, agent, run, pane)
