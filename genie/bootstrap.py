@@ -20,10 +20,11 @@ from genie.adapters.postgres.embedded import Embedded, data_dir
 from genie.adapters.postgres.feed import PostgresFeed
 from genie.adapters.postgres.migrate import migrate, schema
 from genie.adapters.postgres.registry import PostgresRegistry
-from genie.adapters.processes import SystemProcesses
+from genie.adapters.processes import SystemProcesses, open_cgroups
 from genie.adapters.processes import Watcher as ProcessWatcher
 from genie.adapters.providers import InstalledProviders, ProviderOptions
-from genie.adapters.system import KillAt, RandomIds, SystemClock, boot_id, host_id, host_name
+from genie.adapters.runlogs import FileRunLogs
+from genie.adapters.system import KillAt, RandomIds, RandomTokens, SystemClock, boot_id, host_id, host_name
 from genie.adapters.teamfiles import ClaudeFiles
 from genie.adapters.templates import FileTemplates
 from genie.adapters.tmux import Tmux
@@ -33,6 +34,7 @@ from genie.paths import Home
 from genie.ports import Clock, Feed, Registry, Terminal, Watcher
 from genie.services.world import Rules, World
 from genie.settings import Settings
+from genie.settings.model import LogSettings
 
 PANE = ("TMUX", "TMUX_PANE")
 UNSWEPT = timedelta(minutes=10)
@@ -69,6 +71,11 @@ class Database:
         """Stop the embedded server; one of the user's is left alone."""
         if self.embedded:
             self.embedded.stop()
+
+    def pids(self) -> list[int]:
+        """The embedded server, which belongs to no run though a daemon that was started in one has started it."""
+        pid = self.embedded.pid if self.embedded else None
+        return [pid] if pid else []
 
     def program(self, name: str) -> str:
         """psql, pg_dump or pg_restore: genie's own, which know every older server; where it brings none, that on
@@ -128,15 +135,25 @@ def open_registry(home: Home, dsn: str, *, on_lost: Callable[[], None]) -> Open:
     return Open(registry, feed, close)
 
 
-def open_world(home: Home, configured: Settings, registry: Registry, *, watch: Callable[[Run], None]) -> World:
+def open_world(
+    home: Home, configured: Settings, registry: Registry, data: Database, *, watch: Callable[[Run], None]
+) -> World:
     """Bind every port. Nothing is started."""
     servers: dict[str, int] = {}
-    processes = SystemProcesses(lambda: list(servers.values()))
+    processes = SystemProcesses(
+        lambda: [*servers.values(), *data.pids()],
+        cgroups=open_cgroups(
+            configured.cgroup.path,
+            owner=f"{this_host(home)}:{home.root}",
+            max_processes=configured.cgroup.max_processes,
+        ),
+    )
     terminal = Tmux(
         processes=processes,
         servers=servers,
         run_command=_runner(home),
         hook_command=_hook(home),
+        log_command=_logger(configured.log),
         environment=_clean_environment(),
         width=configured.tmux.width,
         height=configured.tmux.height,
@@ -149,9 +166,11 @@ def open_world(home: Home, configured: Settings, registry: Registry, *, watch: C
         templates=FileTemplates(home, paths.package_dir("agents")),
         team_files=ClaudeFiles(),
         launches=FileLaunches(home, young=UNSWEPT),
+        run_logs=FileRunLogs(home, age=timedelta(days=configured.log.runs_days), total=configured.log.runs_total_size),
         places=LocalPlaces(),
         clock=clock(),
         ids=RandomIds(),
+        secrets=RandomTokens(),
         fault=KillAt(os.environ.get("GENIE_FAULT_POINT")),
         host=this_host(home),
         home=str(home.root),
@@ -185,6 +204,8 @@ def rules_of(configured: Settings, own: Settings, terminal: Terminal) -> Rules:
         socket=terminal.socket_path(named) if named else None,
         start_timeout=own.spawn.start_timeout,
         stop_grace=own.stop.grace,
+        ttl_grace=own.stop.ttl_grace,
+        limits=configured.spawn.limits,
     )
 
 
@@ -209,6 +230,15 @@ def _runner(home: Home) -> Callable[[UUID], tuple[str, ...]]:
     def command(run: UUID) -> tuple[str, ...]:
         program = str(HERE / "runner.py")
         return (sys.executable, "-I", "-S", program, str(run), str(home.launch / f"{run}.json"))
+
+    return command
+
+
+def _logger(configured: LogSettings) -> Callable[[str, int], tuple[str, ...]]:
+    limits = (str(configured.runs_max_size), str(configured.runs_keep))
+
+    def command(path: str, pid: int) -> tuple[str, ...]:
+        return (sys.executable, "-I", "-S", str(HERE / "logger.py"), path, *limits, str(pid))
 
     return command
 

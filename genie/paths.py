@@ -49,6 +49,11 @@ class Home:
         return self.root / "logs"
 
     @property
+    def run_logs(self) -> Path:
+        """What plain commands wrote to their panes, a log a run."""
+        return self.logs / "runs"
+
+    @property
     def launch(self) -> Path:
         """Launch files, one a run, removed once read."""
         return self.root / "launch"
@@ -93,10 +98,10 @@ class Home:
 
     def make(self) -> None:
         """Make the directories that are missing, closed to others."""
-        for path in (self.root, self.run, self.logs, self.launch, self.environments, self.prompts, self.spool):
+        private = (self.root, self.run, self.launch, self.environments, self.prompts)
+        for path in (*private, self.logs, self.run_logs, self.spool, self.socket.parent):
             path.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
-        self.socket.parent.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
-        for path in (self.root, self.run, self.launch, self.environments, self.prompts, self.socket.parent):
+        for path in (*private, self.run_logs, self.socket.parent):
             path.chmod(PRIVATE)
 
 

@@ -18,6 +18,8 @@ from genie.domain.events import Event
 from genie.domain.session import Launch, PaneIdentity, PaneSeen, Run, ServerIdentity, Session, Snapshot, Standing
 from genie.domain.team import ClaudeTeam, Team
 from genie.domain.template import Template
+from genie.domain.tree import Branch, Pace
+from genie.domain.usage import Sample, Usage
 from genie.domain.words import PermissionMode
 
 # ---- time and chance ------------------------------------------------------------------------
@@ -32,6 +34,16 @@ class Clock(Protocol):
 class Ids(Protocol):
     def new(self) -> UUID:
         """A fresh random UUID (version 4: providers accept no other)."""
+        ...
+
+
+class Secrets(Protocol):
+    def token(self) -> str:
+        """A fresh secret of 32 random bytes, as text without spaces."""
+        ...
+
+    def digest(self, token: str) -> str:
+        """What is kept of a token: it cannot be found from that again."""
         ...
 
 
@@ -67,6 +79,22 @@ class Wanted:
     all: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Relative:
+    """What is shown of an agent's parent or root."""
+
+    name: str
+    life: Life
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Windows:
+    """Since when a parent's and its root's spawns count for the rate."""
+
+    parent: datetime
+    root: datetime
+
+
 class Tx(Protocol):
     """One open transaction. Events are written at its end, so that the order of their ids is the
     order of commits and the lock on that order is held shortly."""
@@ -80,6 +108,28 @@ class Tx(Protocol):
         ...
 
     def standing_of(self, agent: UUID) -> Standing | None: ...
+
+    def lock_tree(self, root: UUID) -> None:
+        """Hold a spawn tree until the end of the transaction: nothing is spawned into it meanwhile, and nothing
+        taken out. Taken after a name, never before one."""
+        ...
+
+    def line(self, agent: UUID) -> list[Agent]:
+        """The agent, its parent, its grandparent … up to its root."""
+        ...
+
+    def census(self, line: Sequence[Agent], *, since: Windows) -> tuple[list[Branch], Pace]:
+        """What lives below each agent of a line, without its memory, and how fast its first spawns. Live are all
+        that are queued, in a pane, or dead and will be brought back."""
+        ...
+
+    def descendants(self, agent: UUID) -> list[Standing]:
+        """Everything below that agent that is not terminated, parents before their children."""
+        ...
+
+    def add_spawn(self, child: Agent, *, line: Sequence[UUID], at: datetime) -> None:
+        """Count a spawn, for each agent of the line from its parent up to its root."""
+        ...
 
     def taken(self, prefix: str) -> frozenset[str]:
         """Names beginning with `prefix` of agents that are not terminated."""
@@ -127,7 +177,56 @@ class Tx(Protocol):
     def record(self, *events: Event) -> None: ...
 
 
-class Registry(Protocol):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vital:
+    """A live run with its agent: the name of its parent, its latest sample if that is fresh, its samples of the last
+    while, oldest first; CPU and resident memory of its agent's tree, all below it together with itself, None where no
+    fresh sample is of them."""
+
+    standing: Standing
+    parent: str | None
+    latest: Sample | None
+    tree_cpu: float | None
+    tree_rss: int | None
+    history: tuple[Sample, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leaf:
+    """An agent of a tree, and the latest sample of its run if that lives and the sample is fresh; who its parent and
+    its root are, which may be outside of what is shown; the last beat of its host."""
+
+    standing: Standing
+    latest: Sample | None
+    parent: Relative | None
+    root: Relative
+    beat: datetime | None
+
+
+class Vitals(Protocol):
+    """What runs use. Raw samples are kept for 15 minutes, their means of a minute for 720 minutes, those of a quarter
+    of an hour for 30 days. Every method raises RegistryAway."""
+
+    def add_samples(self, samples: Sequence[Sample]) -> None:
+        """A sample that is there already is not added again."""
+        ...
+
+    def roll_up(self, now: datetime) -> None:
+        """Make the means of minutes and quarters that are over, and remove what is too old. May be done again."""
+        ...
+
+    def vitals(self, host: str, *, wanted: Wanted, since: datetime, now: datetime) -> list[Vital]:
+        """The live runs of that host which are wanted, in the order of team and name, with their samples after
+        `since`, by one query. A sample is fresh for 30 s."""
+        ...
+
+    def grove(self, *, top: str | None, everything: bool, now: datetime) -> list[Leaf]:
+        """The agents of all spawn trees, or `top` and those below it, the oldest first, by one query. Terminated
+        ones only with `everything`, or where one below them is not."""
+        ...
+
+
+class Registry(Vitals, Protocol):
     """PostgreSQL. Every method raises RegistryAway when it does not answer."""
 
     def begin(self) -> AbstractContextManager[Tx]:
@@ -153,6 +252,22 @@ class Registry(Protocol):
         ...
 
     def children(self, agent: UUID) -> list[Standing]: ...
+
+    def bearer(self, token: str) -> tuple[Standing, Run] | None:
+        """Whose token has that digest: the agent, and the run it was given to, which may have ended."""
+        ...
+
+    def live_panes(self, host: str) -> dict[UUID, PaneIdentity]:
+        """The pane of each live run of that host, by the run's id."""
+        ...
+
+    def forget_spawns(self, *, before: datetime) -> int:
+        """Drop what was counted before that time for trees of which nobody is left; how many spawns."""
+        ...
+
+    def relatives(self, agents: Sequence[UUID]) -> dict[UUID, Relative]:
+        """Names and lives of these agents."""
+        ...
 
     def agent_names(self, agents: Sequence[UUID]) -> dict[UUID, str]: ...
 
@@ -233,6 +348,11 @@ class Terminal(Protocol):
         """The pane's text: the visible screen, or the last `lines` with its history."""
         ...
 
+    def record(self, pane: PaneIdentity, path: str) -> None:
+        """Copy all that the pane's program writes from now on into that file, until the pane ends; a second call
+        for the same pane takes the place of the first."""
+        ...
+
     def type_line(self, pane: PaneIdentity, text: str) -> None:
         """Type a short line and Enter, after leaving copy mode."""
         ...
@@ -268,6 +388,25 @@ class Terminal(Protocol):
 # ---- processes ------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class Rooted:
+    """A run by its first process: pid and start time."""
+
+    run: UUID
+    pid: int
+    started: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lineage:
+    """Where a process comes from: itself and its ancestors up to a tmux server or init, nearest first; the leader of
+    its session; and the run ids that stand in the environments of those processes, nearest first."""
+
+    pids: tuple[int, ...] = ()
+    session: int = 0
+    runs: tuple[UUID, ...] = ()
+
+
 class Processes(Protocol):
     def started(self, pid: int) -> str | None:
         """The start time of a living process, opaque, unique over reboots; None for none or a zombie."""
@@ -295,6 +434,28 @@ class Processes(Protocol):
 
     def ancestors(self, pid: int) -> list[int]:
         """Parent, grandparent … of a process."""
+        ...
+
+    def lineage(self, pid: int) -> Lineage:
+        """By the kernel's word, where that process comes from; empty when it is gone."""
+        ...
+
+    def usage(self, roots: Sequence[Rooted]) -> dict[UUID, Usage]:
+        """What each of these runs uses, by one look at the process table; runs without a process are absent."""
+        ...
+
+    def memory(self, roots: Sequence[Rooted]) -> dict[UUID, int]:
+        """The memory of each of these runs in bytes: of its cgroup where it has one, else the proportional set size
+        of its processes (what they share with others counts by its share)."""
+        ...
+
+    def enclose(self, run: UUID, pid: int, *, memory: int | None = None) -> None:
+        """Put the waiting runner of a run into a cgroup of its own, where one is delegated to genie; else nothing.
+        What it starts later is in it, too. `memory` is the most it may use, in bytes."""
+        ...
+
+    def confinement(self) -> str:
+        """What holds runs and measures their memory on this machine, in one line for people."""
         ...
 
 
@@ -464,6 +625,44 @@ class Launches(Protocol):
 
     def sweep(self, *, sessions: frozenset[UUID], runs: frozenset[UUID]) -> None:
         """Remove files of sessions and runs that are not among these; only genie's own."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogPiece:
+    """Some bytes of a run's log: whole characters where it is UTF-8. `mark` is where to go on, `more` says that there
+    is more already."""
+
+    content: bytes
+    mark: str
+    more: bool
+
+
+class RunLogs(Protocol):
+    """What runs wrote to their panes: raw, in files of a bounded size. Raises Failed when one cannot be read or
+    made."""
+
+    def path(self, run: UUID) -> str:
+        """The file of a run; nothing need be there."""
+        ...
+
+    def begin(self, run: UUID) -> str:
+        """Make a run's file, empty, where it is missing; returns its path."""
+        ...
+
+    def has(self, run: UUID) -> bool: ...
+
+    def tail(self, run: UUID, *, lines: int | None) -> LogPiece:
+        """From the beginning of what is kept, or of the last `lines`."""
+        ...
+
+    def after(self, run: UUID, mark: str) -> LogPiece:
+        """What came after that mark; all that is kept where the mark is of a part that is not. Raises BadInput for
+        what is no mark."""
+        ...
+
+    def sweep(self, *, keep: frozenset[UUID]) -> None:
+        """Remove logs that are too old or too many, only genie's own, and none of the runs in `keep`."""
         ...
 
 

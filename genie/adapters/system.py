@@ -6,7 +6,9 @@ import os
 import signal
 import socket
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
+from secrets import token_hex
 from uuid import UUID, uuid4
 
 import psutil
@@ -27,6 +29,16 @@ class RandomIds:
 
     def new(self) -> UUID:
         return uuid4()
+
+
+class RandomTokens:
+    """Implements `genie.ports.Secrets`. A token has 256 bits of chance: its SHA-256 needs no salt."""
+
+    def token(self) -> str:
+        return token_hex(32)
+
+    def digest(self, token: str) -> str:
+        return sha256(token.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 class KillAt:

@@ -49,6 +49,24 @@ def why(row: Row) -> str:
     return ", ".join(words)
 
 
+def left(row: Row) -> str:
+    """What is left of its time to live: "42s"; empty where nothing will end it."""
+    over = row["state"] in ("done", "failed", "terminated")
+    return until(row["expires_at"]) if row.get("expires_at") and not over else ""
+
+
+def ending(row: Row) -> str:
+    """How its last run ended: "exit 1", "signal 9"; empty while it goes on, and where nobody saw it."""
+    if row.get("signal") is not None:
+        return f"signal {row['signal']}"
+    return f"exit {row['exit_code']}" if row.get("exit_code") is not None else ""
+
+
+def limits(row: Row) -> str:
+    """`children 5, depth 3, …`."""
+    return ", ".join(f"{key} {value}" for key, value in (row.get("limits") or {}).items())
+
+
 def team(row: Row) -> str:
     """`team simone (tier 2: template)`."""
     tier = row.get("team_tier")

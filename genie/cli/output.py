@@ -64,6 +64,11 @@ def colored() -> bool:
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
+def unicode() -> bool:
+    """Whether stdout can show more than ASCII."""
+    return (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+
+
 def paint(text: str, *styles: str) -> str:
     """`text` in colour where stdout is a terminal that wants it."""
     if not styles or not colored():

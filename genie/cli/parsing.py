@@ -36,8 +36,15 @@ def answer_templates(incomplete: str) -> list[str]:
     return templates(incomplete)
 
 
+def answer_limits(incomplete: str) -> list[str]:
+    from genie.domain.tree import KEYS
+
+    return [f"{key}=" for key in KEYS if key.startswith(incomplete)]
+
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print names only.")]
+Watch = Annotated[bool, typer.Option("--watch", "-w", help="Go on showing it until interrupted.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 AgentName = Annotated[str, typer.Argument(metavar="NAME", help="The agent.", autocompletion=answer_names)]
 Team = Annotated[

@@ -47,11 +47,20 @@ def confirm(genie: Genie, verb: str, targets: Targets, *, yes: bool) -> bool:
 
 
 def _meant(genie: Genie, verb: str, targets: Targets) -> list[str]:
+    """Everybody that would end, descendants too. Raises NotFound for a name that nobody has."""
     found = set(targets.names)
     if targets.team or targets.tags:
         rows = genie.ls(team=targets.team, tags=targets.tags, everything=verb == "kill")
         found |= {str(row["name"]) for row in rows if row["state"] != "terminated"}
+    if len(found) <= MANY:
+        found |= {name for top in sorted(found) for name in _taken_along(genie.tree(top), top)}
     return sorted(found)
+
+
+def _taken_along(rows: list[Row], top: str) -> set[str]:
+    """Who ends with the top of that tree."""
+    cascades = any(row["name"] == top and row["termination"] == "cascade" for row in rows)
+    return {str(row["name"]) for row in rows if row["state"] != "terminated"} if cascades else set()
 
 
 def act(verb: str, doing: Callable[[], list[Row]], *, json: bool, quiet: bool) -> int:

@@ -44,6 +44,8 @@ class Spawn(TypedDict, total=False):
     parent: str | None
     parent_pid: int | None
     restart: str | None
+    ttl: str | float | None
+    limits: dict[str, str]
     dry_run: bool
 
 
@@ -77,6 +79,16 @@ class Genie:
         pairs += [("all", "true")] if everything else []
         return self._rows(self._daemon.request("GET", _path("/v1/agents", pairs), timeout=timeout))
 
+    def tree(self, name: str | None = None, *, everything: bool = False) -> list[Row]:
+        """All spawn trees, or that agent and those below it: parents before their children, with what they use."""
+        pairs = [*_each("name", [name] if name is not None else []), *_each("all", ["true"] if everything else [])]
+        return self._rows(self._daemon.request("GET", _path("/v1/tree", pairs)))
+
+    def runs(self, names: Iterable[str] = (), *, team: str | None = None, tags: Iterable[str] = ()) -> list[Row]:
+        """The live runs that fit, with what they used in the last minutes."""
+        pairs = [*_each("name", names), *_each("tag", tags), *_each("team", [team] if team else [])]
+        return self._rows(self._daemon.request("GET", _path("/v1/runs", pairs)))
+
     def show(self, name: str) -> Row:
         """All that is known of one agent, its sessions and runs."""
         return self._row(self._daemon.request("GET", _agent(name)))
@@ -93,6 +105,13 @@ class Genie:
         """The text of an agent's pane: what is visible, or its last `lines` lines."""
         pairs = [("lines", str(lines))] if lines is not None else []
         return self._row(self._daemon.request("GET", _path(_agent(name, "/screen"), pairs)))
+
+    def log(self, name: str, *, lines: int | None = None, after: str | None = None) -> Row:
+        """A piece of what an agent's command wrote: from its beginning, of the last `lines`, or after the `mark` of an
+        earlier piece. While `more` is true the next is there already."""
+        pairs = [("lines", str(lines))] if lines is not None else []
+        pairs += [("after", after)] if after is not None else []
+        return self._row(self._daemon.request("GET", _path(_agent(name, "/log"), pairs)))
 
     def place(self, name: str) -> Row:
         """Where an agent's pane is: tmux socket, session, window and pane."""
@@ -146,10 +165,17 @@ class Genie:
         return self._rows(self._daemon.request("GET", "/v1/teams", timeout=timeout))
 
     def create_team(
-        self, name: str, *, session: str | None = None, layout: str | None = None, lead: str | None = None
+        self,
+        name: str,
+        *,
+        session: str | None = None,
+        layout: str | None = None,
+        lead: str | None = None,
+        limits: dict[str, str] | None = None,
     ) -> Row:
-        """Make a team. Raises Conflict when there is one of that name."""
-        body = {"name": name, "session": session, "layout": layout, "lead": lead, "cwd": _cwd()}
+        """Make a team. `limits` are those of the spawn trees in it. Raises Conflict when there is one of that name."""
+        body: Row = {"name": name, "session": session, "layout": layout, "lead": lead, "cwd": _cwd()}
+        body["limits"] = limits or {}
         return self._row(self._daemon.request("POST", "/v1/teams", body))
 
     def close_team(self, name: str) -> Row:

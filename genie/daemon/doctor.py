@@ -46,6 +46,7 @@ def examine(engine: Engine, cwd: Path) -> list[Check]:
         _configuration,
         _templates,
         _panes,
+        _memory,
         _log,
     ]
     return [check for examiner in checks for check in _safely(examiner, engine, cwd)]
@@ -132,6 +133,17 @@ def _panes(engine: Engine, _: Path) -> Iterator[Check]:
         yield Check("stale panes", Status.WARN, f"dead panes of {', '.join(names)}", f"genie kill {names[0]}")
     else:
         yield Check("stale panes", Status.OK, "none")
+
+
+def _memory(engine: Engine, _: Path) -> Iterator[Check]:
+    """What holds the processes of a run together, and how their memory is measured. Only a cgroup that was named in
+    the configuration and cannot be used is wrong."""
+    line, named = engine.world.processes.confinement(), engine.configured.cgroup.path
+    if named in ("auto", "off") or line.startswith("cgroup"):
+        yield Check("memory", Status.OK, line)
+    else:
+        fix = "set cgroup.path to a directory of cgroup v2 that you may write to, or to 'auto'"
+        yield Check("memory", Status.WARN, line, fix)
 
 
 def _log(engine: Engine, _: Path) -> Iterator[Check]:

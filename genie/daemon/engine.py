@@ -154,7 +154,7 @@ class Engine:
         moved = bootstrap.migrate(dsn)
         log.info("migrated", before=moved[0], after=moved[1])
         opened = bootstrap.open_registry(self.home, dsn, on_lost=self._lost)
-        world = bootstrap.open_world(self.home, self.configured, opened.registry, watch=self._watch)
+        world = bootstrap.open_world(self.home, self.configured, opened.registry, self.database, watch=self._watch)
         resume = self.configured.resume
         pacemaker = Pacemaker(
             world,

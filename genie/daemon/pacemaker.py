@@ -14,14 +14,19 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.date import DateTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
+from genie.daemon.sampler import Sampler
 from genie.domain.errors import GenieError, RegistryAway, Stale
 from genie.domain.settle import Learn
+from genie.services.quota import enforce_quotas
 from genie.services.reconcile import Errand, Pass, close_orphans, reconcile
 from genie.services.world import World
 
 log = structlog.get_logger("genie.pacemaker")
 
 SWEEP = timedelta(seconds=60)
+COUNTED = timedelta(days=1)
+"""How long the spawns of a tree are counted when nobody of it is left."""
+WEIGH = timedelta(seconds=2)
 
 
 class Pacemaker:
@@ -58,6 +63,8 @@ class Pacemaker:
             timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
         )
         self._thread = Thread(target=self._run, name="pacemaker", daemon=True)
+        self._quotas = False
+        self._deadline: datetime | None = None
         self.passes = 0
         self.last_pass: datetime | None = None
         self.last_ms = 0.0
@@ -67,6 +74,8 @@ class Pacemaker:
         self._thread.start()
         self._scheduler.add_job(self.look, IntervalTrigger(seconds=self._heartbeat.total_seconds()), id="heartbeat")
         self._scheduler.add_job(self._sweep, IntervalTrigger(seconds=SWEEP.total_seconds()), id="sweep")
+        self._scheduler.add_job(self._weigh, IntervalTrigger(seconds=WEIGH.total_seconds()), id="quotas")
+        Sampler(self._world).schedule(self._scheduler)
         self._scheduler.start()
         self.look()
 
@@ -127,11 +136,21 @@ class Pacemaker:
             self._look_later(done.look_again)
         elif self.passes:
             self._away_since = None
+        self._quotas = done.quotas
+        if done.look_at_all:
+            self.look()
         if done.wake_at:
-            self._at(done.wake_at, "deadline", self.look)
+            self._look_by(done.wake_at)
         if done.strangers:
             for trouble in close_orphans(self._world, done.strangers, self._judged):
                 log.warning("orphan_not_closed", error=trouble.message)
+
+    def _look_by(self, when: datetime) -> None:
+        """A pass at that time. One that is due sooner stays: what it is for may not be among what was looked at now."""
+        due = self._deadline
+        if due is None or when < due or due <= self._world.clock.now():
+            self._deadline = when
+            self._at(when, "deadline", self.look)
 
     def _look_later(self, agents: set[UUID]) -> None:
         """The second look comes `second_look` after the first and no sooner, whatever is pushed meanwhile."""
@@ -172,12 +191,29 @@ class Pacemaker:
         finally:
             self._world.flights.land(errand.agent)
 
+    def _weigh(self) -> None:
+        """Hold trees to their memory quotas, where there are any."""
+        if not self._quotas:
+            return
+        try:
+            for weighed in enforce_quotas(self._world):
+                if weighed.ended:
+                    name, ended = weighed.agent.name, ", ".join(weighed.ended)
+                    log.warning("quota_enforced", tree=name, used=weighed.used, ended=ended)
+                    self.look()
+        except GenieError as error:
+            log.warning("not_weighed", error=error.message)
+        except Exception:
+            log.exception("weighing_failed")
+
     def _sweep(self) -> None:
-        """Remove files of sessions that cannot come back, and judge every strange pane anew."""
+        """Remove files of what cannot come back, and logs that are too old; judge every strange pane anew."""
         self._judged.clear()
         try:
             sessions, runs = self._world.registry.kept_ids()
             self._world.launches.sweep(sessions=sessions, runs=runs)
+            self._world.registry.forget_spawns(before=self._world.clock.now() - COUNTED)
+            self._world.run_logs.sweep(keep=runs)
         except GenieError as error:
             log.warning("sweep_failed", error=error.message)
         except Exception:

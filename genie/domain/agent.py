@@ -14,6 +14,7 @@ from uuid import UUID
 from genie.domain.errors import Conflict, NotAllowed
 from genie.domain.resume import Policy
 from genie.domain.team import TierAnswer
+from genie.domain.tree import Limits
 
 
 class Life(Enum):
@@ -126,7 +127,12 @@ class Placement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agent:
-    """A named worker. `version` grows with each change; a save names the version it has seen."""
+    """A named worker. `version` grows with each change; a save names the version it has seen.
+
+    `root` is the top of its spawn tree, itself where nobody spawned it. `expires_at` is when its time to live is
+    over, `ttl` how long that was. `ending` is the reason under which a stop that is wanted makes it `failed`;
+    `suspended_with` the ancestor whose end has stopped it, and whose resume brings it back.
+    """
 
     id: UUID
     name: str
@@ -157,7 +163,13 @@ class Agent:
     tags: tuple[str, ...]
     description: str
     parent: UUID | None
+    root: UUID
     depth: int
+    limits: Limits
+    ttl: timedelta | None
+    expires_at: datetime | None
+    ending: Reason | None
+    suspended_with: UUID | None
     placement: Placement
     created_at: datetime
     changed_at: datetime
@@ -172,8 +184,20 @@ class Agent:
             )
         return replace(self, life=life, reason=reason, changed_at=now)
 
-    def wanting(self, desired: Desired) -> Agent:
-        return replace(self, desired=desired)
+    def wanting(self, desired: Desired, *, ending: Reason | None = None, by: UUID | None = None) -> Agent:
+        """This agent with something else wanted of it: `ending` makes a stop a failure, `by` is the ancestor that is
+        the cause."""
+        return replace(self, desired=desired, ending=ending, suspended_with=by)
+
+    @property
+    def counted(self) -> bool:
+        """Whether it takes a place in its spawn tree: it lives, or is about to."""
+        return self.life in STOPPABLE or (self.life is Life.SUSPENDED and self.desired is Desired.RUNNING)
+
+    def expired(self, *, now: datetime) -> bool:
+        """Whether its time to live is over and nobody has acted on that."""
+        over = self.expires_at is not None and now >= self.expires_at
+        return over and self.desired is not Desired.GONE and self.life not in (Life.DONE, Life.FAILED, Life.TERMINATED)
 
 
 # ---- how an ended run is read --------------------------------------------------------------
@@ -204,10 +228,15 @@ def read_end(agent: Agent, end: End) -> tuple[Life, str | None]:
     if agent.desired is Desired.GONE:
         return Life.TERMINATED, None
     if agent.desired is Desired.STOPPED:
-        return Life.SUSPENDED, None
+        return stopped(agent)
     if end.left_by_itself and agent.restart is not Restart.ALWAYS:
         return Life.DONE, None
     return Life.DEAD, str(end)
+
+
+def stopped(agent: Agent) -> tuple[Life, str | None]:
+    """The state that a stop leads to, and the reason where it is `failed`."""
+    return (Life.FAILED, agent.ending.value) if agent.ending else (Life.SUSPENDED, None)
 
 
 # ---- spawn: one verb, gated by state -------------------------------------------------------
@@ -238,12 +267,20 @@ class Parallel:
 SpawnDecision = Create | Resume | Parallel
 
 
-def decide_spawn(row: Agent | None, *, team: str, role: str, resumable: bool) -> SpawnDecision:
+def decide_spawn(row: Agent | None, *, team: str, role: str, resumable: bool, above: bool = False) -> SpawnDecision:
     """What a spawn of a name means, given the row that has the name.
 
     `row` is None for a name nobody has (a terminated agent has given its name back). `resumable`
-    says that the row's session is a conversation which its provider can continue.
+    says that the row's session is a conversation which its provider can continue, `above` that the row is an
+    ancestor of who spawns: it cannot become its own descendant.
     """
+    decision = _decide(row, team=team, role=role, resumable=resumable)
+    if row is not None and above and isinstance(decision, Create) and decision.anew:
+        return Parallel(f"'{row.name}' is above its spawner in the tree")
+    return decision
+
+
+def _decide(row: Agent | None, *, team: str, role: str, resumable: bool) -> SpawnDecision:
     if row is None or row.life is Life.TERMINATED:
         return Create("no agent of that name")
     if row.team != team:

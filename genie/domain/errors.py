@@ -9,6 +9,7 @@ GenieError
 ├── Conflict         several things fit, or another one is in the way
 │   └── Stale        somebody else changed it since it was read
 ├── Refused          a limit or a policy says no
+│   ├── LimitReached one of the limits of a spawn tree; `limit`, `max` and `now` are in its details
 │   └── Foreign      a pane that is not, or no longer, genie's
 ├── NotAllowed       the state or the budget of an agent does not allow it
 ├── Unreachable      tmux, PostgreSQL or the daemon does not answer; says nothing about any agent
@@ -69,6 +70,10 @@ class Stale(Conflict):
 
 class Refused(GenieError):
     code = "refused"
+
+
+class LimitReached(Refused):
+    code = "limit"
 
 
 class Foreign(Refused):

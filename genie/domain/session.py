@@ -119,7 +119,8 @@ class Snapshot:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """One process of a session in one pane. `deadline` bounds its start; `missed` counts the
-    looks in a row that did not find it alive."""
+    looks in a row that did not find it alive. `token` is the SHA-256 of the token that its processes show when
+    they spawn, in hex; None before it has been given one."""
 
     id: UUID
     agent: UUID
@@ -136,6 +137,7 @@ class Run:
     exit_code: int | None = None
     signal: int | None = None
     missed: int = 0
+    token: str | None = None
 
     @property
     def end(self) -> End:

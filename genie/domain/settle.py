@@ -87,14 +87,21 @@ class Finish:
 
 
 @dataclass(frozen=True, slots=True)
+class Expire:
+    """Its time to live is over: it is wanted gone, with what its policy takes along."""
+
+    reason: str = "its time to live is over"
+
+
+@dataclass(frozen=True, slots=True)
 class Bring:
-    """Resume it: attempt number `attempt`."""
+    """Resume it: attempt number `attempt`; 0 for one that comes back with its parent."""
 
     attempt: int
 
     @property
     def reason(self) -> str:
-        return f"resume attempt {self.attempt}"
+        return f"resume attempt {self.attempt}" if self.attempt else "resumed with its parent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,14 +115,15 @@ class GiveUp:
         return self.why.value
 
 
-Step = Rest | Hold | Clear | Learn | Note | Declare | Start | CarryOn | Finish | Bring | GiveUp
+Step = Rest | Hold | Clear | Learn | Note | Declare | Start | CarryOn | Finish | Expire | Bring | GiveUp
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """What is known besides the registry's row. `resumable` is the provider's word on the session,
     `room` says that the host may run one more agent, `blocked` what keeps a resume from being tried,
-    `unnamed` that the provider's own id of the session is not known.
+    `unnamed` that the provider's own id of the session is not known, `from_above` that an ancestor which is wanted
+    to end takes it along.
     """
 
     look: Look | None
@@ -124,13 +132,16 @@ class Facts:
     dead_cycles: int = 2
     blocked: str | None = None
     unnamed: bool = False
+    from_above: bool = False
 
 
 def next_step(standing: Standing, facts: Facts, *, now: datetime) -> Step:
     """The step that brings the agent nearer to what is wanted."""
     agent = standing.agent
-    if _unwanted(agent):
-        return Finish(f"wanted {agent.desired.value}")
+    if agent.expired(now=now):
+        return Expire()
+    if unwanted(agent):
+        return Hold("ends with its parent") if facts.from_above else Finish(f"wanted {agent.desired.value}")
     match agent.life:
         case Life.QUEUED:
             return Start() if facts.room else Hold("waits for a free place (max_running)")
@@ -140,11 +151,14 @@ def next_step(standing: Standing, facts: Facts, *, now: datetime) -> Step:
             return _watch(standing, facts)
         case Life.DEAD:
             return _dead(standing, facts, now=now)
+        case Life.SUSPENDED if agent.desired is Desired.RUNNING:
+            return Bring(0) if facts.room else Hold("waits for a free place (max_running)")
         case _:
             return Rest(f"it is {agent.life.value}")
 
 
-def _unwanted(agent: Agent) -> bool:
+def unwanted(agent: Agent) -> bool:
+    """Whether it is there and wanted to end."""
     if agent.desired is Desired.GONE:
         return agent.life is not Life.TERMINATED
     return agent.desired is Desired.STOPPED and agent.life in STOPPABLE

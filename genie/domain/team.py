@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 from uuid import UUID
 
 from genie.domain.errors import Conflict, NotFound
+from genie.domain.tree import Wish
 from genie.domain.words import nearest
 
 
@@ -20,7 +21,7 @@ class Layout(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Team:
-    """A named group of agents with a tmux session of its own."""
+    """A named group of agents with a tmux session of its own. `spawn` is what it wishes for the spawn trees in it."""
 
     id: UUID
     name: str
@@ -29,6 +30,7 @@ class Team:
     layout: str
     cwd: str
     created_at: datetime
+    spawn: Wish = field(default_factory=Wish)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import Enum
 
 from genie.domain.agent import Restart
 from genie.domain.team import Layout
+from genie.domain.tree import Wish
 from genie.domain.words import Color, PermissionMode
 
 
@@ -30,8 +31,8 @@ class Scope(Enum):
 class Template:
     """One AGENTS.md, checked. None means "not said": the configuration or the provider decides.
 
-    `checksum` is the SHA-256 of the file, `source` its path, `prompt` its body. `spawn` is the block
-    of spawn limits as written.
+    `checksum` is the SHA-256 of the file, `source` its path, `prompt` its body. `spawn` is what it
+    wishes for the spawn trees of its agents.
     """
 
     name: str
@@ -61,7 +62,7 @@ class Template:
     cooldown: timedelta | None = None
     stable_after: timedelta | None = None
     ttl: timedelta | None = None
-    spawn: tuple[tuple[str, object], ...] = ()
+    spawn: Wish = field(default_factory=Wish)
     on_resume: str | None = None
     cwd: str | None = None
     worktree: bool = False

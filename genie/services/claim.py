@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from genie.domain.agent import Agent, Desired, Life, Why
 from genie.domain.errors import Failed, Refused, Stale
@@ -11,6 +11,8 @@ from genie.domain.events import Kind, event
 from genie.domain.session import Run, Standing
 from genie.ports import Attempt, Tx
 from genie.services.capture import capture
+from genie.services.family import bring_family
+from genie.services.limits import check_tree_room
 from genie.services.start import start
 from genie.services.world import World
 
@@ -36,17 +38,19 @@ def claim(world: World, seen: Standing, *, why: Why, attempt: int) -> Standing:
 
 def claim_in(world: World, tx: Tx, seen: Standing, *, why: Why, attempt: int) -> Standing:
     """The claim's writes, within the caller's transaction."""
+    tx.lock_tree(seen.agent.root)
     current = tx.standing_of(seen.agent.id)
     if current is None or current.session is None:
         raise Failed(f"'{seen.agent.name}' has no session any more")
     if current.agent.version != seen.agent.version:
         raise Stale(f"'{seen.agent.name}' was changed by somebody else just now", hint="try again")
     check_room(world, tx, current.agent)
+    check_tree_room(world, tx, current.agent)
     now = world.clock.now()
     run = new_run(world, current.agent, why=why, attempt=attempt)
     automatic = why is Why.AUTO_RESUME
     agent = replace(
-        current.agent.to(Life.RESUMING, now=now).wanting(Desired.RUNNING),
+        _with_time_to_live(current.agent, now=now).to(Life.RESUMING, now=now).wanting(Desired.RUNNING),
         attempts=attempt,
         last_attempt=now if automatic else None,
         run=run.id,
@@ -54,8 +58,17 @@ def claim_in(world: World, tx: Tx, seen: Standing, *, why: Why, attempt: int) ->
     tx.add_run(run)
     saved = tx.save_agent(agent)
     tx.add_attempt(Attempt(run=run.id, agent=agent.id, number=attempt, automatic=automatic, claimed_at=now))
-    tx.record(event(Kind.RESUME_CLAIMED, saved, run, at=now, attempt=attempt, why=why.value))
+    family = bring_family(tx, saved)
+    said = ", ".join(family) or None
+    tx.record(event(Kind.RESUME_CLAIMED, saved, run, at=now, attempt=attempt, why=why.value, brings=said))
     return Standing(saved, current.session, run)
+
+
+def _with_time_to_live(agent: Agent, *, now: datetime) -> Agent:
+    """One whose time was over when it had ended gets it anew."""
+    if agent.ttl is None or agent.expires_at is None or now < agent.expires_at:
+        return agent
+    return replace(agent, expires_at=now + agent.ttl)
 
 
 def check_room(world: World, tx: Tx, agent: Agent) -> None:
@@ -75,9 +88,10 @@ def new_run(world: World, agent: Agent, *, why: Why, attempt: int) -> Run:
     """A run that is about to be started, for the agent's current session."""
     if agent.session is None:
         raise Failed(f"'{agent.name}' has no session")
-    now = world.clock.now()
+    now, id_, token = world.clock.now(), world.ids.new(), world.secrets.token()
+    world.tokens[id_] = token
     return Run(
-        id=world.ids.new(),
+        id=id_,
         agent=agent.id,
         session=agent.session,
         why=why,
@@ -87,6 +101,7 @@ def new_run(world: World, agent: Agent, *, why: Why, attempt: int) -> Run:
         window=agent.placement.window,
         created_at=now,
         deadline=now + world.rules.start_timeout,
+        token=world.secrets.digest(token),
     )
 
 

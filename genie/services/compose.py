@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from uuid import UUID
 
 from genie.domain.agent import Placement, Restart
+from genie.domain.amounts import Wrong, parse_duration
 from genie.domain.errors import BadInput, NotFound
 from genie.domain.resume import Policy
 from genie.domain.session import Launch
 from genie.domain.team import Layout, Resolution, Team, tmux_name
 from genie.domain.template import PromptMode, Template
+from genie.domain.tree import Wish, read_wish
 from genie.domain.words import Color, PermissionMode, check_name, one_of
 from genie.ports import Ask, Plan, Provider
+from genie.services.kin import Kin
 from genie.services.order import Order
 from genie.services.scene import Scene
 from genie.services.world import Rules, World
@@ -39,12 +43,14 @@ NOT_INHERITED = (
 )
 """What tells about the caller's own pane and run; a child gets its own."""
 
+LONGEST_LIFE = timedelta(days=3650)
 LONGEST_PROMPT = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wishes:
-    """An order whose words have been understood, over the template and the rules."""
+    """An order whose words have been understood, over the template and the rules. `tree` are the template's and the
+    order's own wishes for its spawn tree."""
 
     permission_mode: PermissionMode | None
     layout: Layout
@@ -54,6 +60,8 @@ class Wishes:
     policy: Policy
     cwd: str
     base_env: Mapping[str, str]
+    ttl: timedelta | None
+    tree: tuple[Wish, ...]
 
 
 def understand(world: World, order: Order, template: Template | None, rules: Rules, team: Team | None) -> Wishes:
@@ -73,7 +81,30 @@ def understand(world: World, order: Order, template: Template | None, rules: Rul
         policy=_policy(template, rules.policy),
         cwd=world.places.directory(asked, base=order.caller.cwd),
         base_env=_inherited(order, template),
+        ttl=_ttl(order, template),
+        tree=(template.spawn if template else Wish(), _limits(order)),
     )
+
+
+def _ttl(order: Order, template: Template | None) -> timedelta | None:
+    if order.ttl is None:
+        return template.ttl if template else None
+    try:
+        ttl = parse_duration(order.ttl)
+    except Wrong as error:
+        raise BadInput(f"--ttl: {error}", hint=error.hint) from error
+    if not ttl:
+        raise BadInput("--ttl 0 would end it at once", hint="leave it out to let it live as long as it likes")
+    if ttl > LONGEST_LIFE:
+        raise BadInput(f"--ttl {order.ttl} is too long", hint="leave it out to let it live as long as it likes")
+    return ttl
+
+
+def _limits(order: Order) -> Wish:
+    try:
+        return read_wish(order.limits)
+    except Wrong as error:
+        raise BadInput(f"--limit: {error}", hint=error.hint) from error
 
 
 def _check_texts(order: Order) -> None:
@@ -149,9 +180,7 @@ class Birth:
     session: UUID
     name: str
     team: str
-    parent: str | None
-    root: str | None
-    depth: int
+    kin: Kin
 
 
 def ask_of(order: Order, template: Template | None, wishes: Wishes, birth: Birth, *, prompt_file: str | None) -> Ask:
@@ -191,14 +220,16 @@ def environment_of(ask: Ask, plan: Plan, provider: Provider, birth: Birth, home:
         "GENIE_TEAM": birth.team,
         "GENIE_PROVIDER": provider.name,
         "LLM_PROVIDER": provider.name,
-        "SPAWN_DEPTH": str(birth.depth),
+        "SPAWN_DEPTH": str(birth.kin.depth),
     }
     if ask.model:
         own["GENIE_MODEL"] = ask.model
     if ask.prompt and len(ask.prompt.encode()) <= provider.prompt_limit:
         own["AGENT_GOAL"] = ask.prompt
-    if birth.parent:
-        own |= {"GENIE_PARENT": birth.parent, "GENIE_ROOT": birth.root or birth.parent}
+    if birth.kin.parent and birth.kin.root:
+        own |= {"GENIE_PARENT": birth.kin.parent.name, "GENIE_ROOT": birth.kin.root.name}
+    if birth.kin.pid:
+        own["SPAWN_PARENT_PID"] = str(birth.kin.pid)
     return env | own | dict(plan.env)
 
 

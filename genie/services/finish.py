@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
-from genie.domain.agent import IN_PANE, Agent, Desired, End, Life
+from genie.domain.agent import IN_PANE, Agent, Desired, End, Life, stopped
 from genie.domain.errors import Foreign, Stale, Survivors, TerminalAway
 from genie.domain.events import Event, Kind, event
 from genie.domain.session import PaneIdentity, Run, Standing
@@ -49,11 +49,19 @@ def _end_processes(world: World, standing: Standing) -> None:
             run=run.id,
             pid=pane.pid if pane else None,
             started=pane.started if pane else None,
-            grace=TO_THE_LAST if standing.agent.desired is Desired.STOPPED else timedelta(0),
+            grace=_grace(world, standing.agent),
         )
     except Survivors as error:
         _tell_survivors(world, standing, error)
         raise
+
+
+def _grace(world: World, agent: Agent) -> timedelta:
+    """Time between SIGTERM and SIGKILL for what is left: none for a kill, a moment for an end that came by itself."""
+    if agent.desired is Desired.STOPPED:
+        return TO_THE_LAST
+    over = agent.expires_at is not None and agent.expires_at <= world.clock.now()
+    return world.rules.ttl_grace if over else timedelta(0)
 
 
 def _ask_politely(world: World, pane: PaneIdentity) -> None:
@@ -121,8 +129,9 @@ def _settle(world: World, standing: Standing, end: End) -> Standing:
         if current.agent.desired is Desired.GONE:
             saved = _terminated(world, tx, current)
         else:
-            saved = tx.save_agent(current.agent.to(Life.SUSPENDED, now=now))
-            tx.record(event(Kind.STOPPED, saved, run, at=now))
+            life, reason = stopped(current.agent)
+            saved = tx.save_agent(current.agent.to(life, now=now, reason=reason))
+            tx.record(event(Kind.FAILED if life is Life.FAILED else Kind.STOPPED, saved, run, at=now, reason=reason))
         world.fault("finish.before_commit")
     return Standing(saved, current.session, run)
 

@@ -6,16 +6,17 @@ from genie.domain.agent import Desired, Life
 from genie.domain.errors import NotFound
 from genie.domain.events import Kind
 from genie.domain.session import Standing
-from genie.services.finish import finish
+from genie.services.fell import fell
 from genie.services.roster import known_names
 from genie.services.stop import want
 from genie.services.world import World
 
 
 def kill(world: World, name: str) -> Standing:
-    """Kill the agent of that name, whatever its state, and everything it started.
+    """Kill the agent of that name, whatever its state, and everything it started; its descendants as its policy
+    says.
 
-    Raises NotFound, and what `finish` raises.
+    Raises NotFound, and what `fell` raises.
     """
     found = world.registry.find(name)
     if found is None or found.agent.life is Life.TERMINATED:
@@ -25,4 +26,4 @@ def kill(world: World, name: str) -> Standing:
         if wanted is None:
             return world.registry.find(name) or found
         world.fault("kill.wanted")
-        return finish(world, wanted)
+        return fell(world, wanted)

@@ -53,6 +53,8 @@ class Order:
     parent: str | None = None
     parent_pid: int | None = None
     restart: str | None = None
+    ttl: object = None
+    limits: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def shapes(self) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
-from genie.domain.agent import Agent, End, Life, Why, read_end
+from genie.domain.agent import SILENT, Agent, Desired, End, Life, Why, read_end
 from genie.domain.errors import GenieError, MissingProgram, TerminalAway
 from genie.domain.events import Kind, event
 from genie.domain.resume import Never, Resume, decide
@@ -31,6 +31,7 @@ from genie.domain.settle import (
     CarryOn,
     Clear,
     Declare,
+    Expire,
     Facts,
     GiveUp,
     Hold,
@@ -40,12 +41,15 @@ from genie.domain.settle import (
     Start,
     Step,
     next_step,
+    unwanted,
 )
 from genie.services.begin import begin, carry_on
 from genie.services.capture import capture, unnamed
 from genie.services.claim import claim
 from genie.services.dress import show_state
-from genie.services.finish import finish
+from genie.services.expire import expire
+from genie.services.family import end_family, held
+from genie.services.fell import fell
 from genie.services.world import World
 
 GIVEN_UP = {Never.EXHAUSTED: "exhausted", Never.UNRESUMABLE: "unresumable", Never.EXIT: "exit"}
@@ -63,7 +67,9 @@ class Errand:
 
 @dataclass(slots=True)
 class Pass:
-    """What a pass has found: errands, agents to look at again soon, when a wait ends, and errors by agent."""
+    """What a pass has found: errands, agents to look at again soon, when a wait ends, and errors by agent. `ending`
+    are those that are wanted to end; `look_at_all` asks for another pass at once; `quotas` says that an agent
+    has a memory quota."""
 
     away_since: datetime | None = None
     errands: list[Errand] = field(default_factory=list)
@@ -73,6 +79,9 @@ class Pass:
     live: list[Run] = field(default_factory=list)
     away: list[str] = field(default_factory=list)
     strangers: list[tuple[ServerIdentity, PaneSeen, UUID]] = field(default_factory=list)
+    ending: frozenset[UUID] = frozenset()
+    look_at_all: bool = False
+    quotas: bool = False
 
     def wait_until(self, until: datetime | None) -> None:
         if until and (self.wake_at is None or until < self.wake_at):
@@ -136,10 +145,12 @@ def reconcile(
     done, view = Pass(away_since=away_since), View(world)
     standings = world.registry.beat(world.host, at=now)
     room = world.rules.max_running - sum(1 for s in standings if s.run and s.run.ended_at is None)
+    done.ending = frozenset(s.agent.id for s in standings if unwanted(s.agent) and not _held(world, s, now))
+    done.quotas = any(standing.agent.limits.memory is not None for standing in standings)
     for standing in standings:
         if standing.agent.id in skip or (only is not None and standing.agent.id not in only):
             continue
-        if world.flights.busy(standing.agent.id) or world.flights.held(standing.agent.id, now=now):
+        if world.flights.busy(standing.agent.id) or _held(world, standing, now):
             continue
         try:
             room -= _settle(world, standing, view, done, room=room > 0)
@@ -151,8 +162,12 @@ def reconcile(
     return done
 
 
-def facts(world: World, standing: Standing, view: View, *, room: bool) -> Facts:
-    """What `next_step` needs to know about an agent beyond its row."""
+def _held(world: World, standing: Standing, now: datetime) -> bool:
+    return world.flights.held(standing.agent.id, now=now)
+
+
+def facts(world: World, standing: Standing, view: View, *, room: bool, ending: Collection[UUID] = frozenset()) -> Facts:
+    """What `next_step` needs to know about an agent beyond its row. `ending` are agents that are wanted to end."""
     agent, session, run = standing.agent, standing.session, standing.run
     seen = view.look(run) if run and agent.life is Life.RUNNING else None
     resumable, blocked = session is not None, None
@@ -172,6 +187,7 @@ def facts(world: World, standing: Standing, view: View, *, room: bool) -> Facts:
         dead_cycles=world.rules.dead_cycles,
         blocked=blocked,
         unnamed=seen is not None and not seen.gone and unnamed(world, standing),
+        from_above=agent.parent in ending,
     )
 
 
@@ -184,7 +200,9 @@ def _due(standing: Standing, now: datetime) -> bool:
 def _settle(world: World, standing: Standing, view: View, done: Pass, *, room: bool) -> int:
     """Take the next steps of one agent; returns how many places it takes."""
     now = world.clock.now()
-    step = next_step(standing, facts(world, standing, view, room=room), now=now)
+    if standing.agent.desired is Desired.RUNNING and standing.agent.life not in SILENT:
+        done.wait_until(standing.agent.expires_at)
+    step = next_step(standing, facts(world, standing, view, room=room, ending=done.ending), now=now)
     match step:
         case Rest() | Clear():
             _alive(world, standing, done)
@@ -196,10 +214,12 @@ def _settle(world: World, standing: Standing, view: View, done: Pass, *, room: b
         case Note():
             _note(world, standing, step, done)
         case Declare(seen):
-            ended = _declare(world, standing, seen, at=done.away_since or now)
+            ended = _declare(world, standing, seen, done, at=done.away_since or now)
             return _settle(world, ended, view, done, room=room)
+        case Expire():
+            return _settle(world, expire(world, standing), view, done, room=room)
         case GiveUp(why):
-            _give_up(world, standing, why)
+            _give_up(world, standing, why, done)
         case _:
             done.errands.append(_errand(world, standing, step))
             return int(isinstance(step, Start | Bring))
@@ -235,12 +255,12 @@ def _count_missed(world: World, standing: Standing, missed: int) -> Run | None:
     return run
 
 
-def _declare(world: World, standing: Standing, seen: Look, *, at: datetime) -> Standing:
+def _declare(world: World, standing: Standing, seen: Look, done: Pass, *, at: datetime) -> Standing:
     """The run has ended: write how, and what that makes of the agent."""
     now = world.clock.now()
     with world.registry.begin() as tx:
         tx.lock_name(standing.agent.name)
-        current = tx.standing_of(standing.agent.id)
+        current = held(tx, standing.agent.id)
         if current is None or current.run is None or current.agent.version != standing.agent.version:
             return current or standing
         run = current.run.ended(seen.end, at=max(at, current.run.live_at or at))
@@ -251,21 +271,24 @@ def _declare(world: World, standing: Standing, seen: Look, *, at: datetime) -> S
             tx.record(event(Kind.PANE_FOREIGN, saved, run, at=now, pane=run.pane.pane))
         kind = {Life.DONE: Kind.DONE, Life.DEAD: Kind.DIED}.get(life, Kind.STOPPED)
         tx.record(event(kind, saved, run, at=now, sight=seen.sight.value, end=str(seen.end)))
+        if life is Life.DONE:
+            done.look_at_all |= end_family(tx, saved, Desired.STOPPED, now=now)
     world.fault("reconcile.declared")
     if seen.sight is Sight.DEAD:
         show_state(world, saved, run)
     return Standing(saved, current.session, run)
 
 
-def _give_up(world: World, standing: Standing, why: Never) -> None:
+def _give_up(world: World, standing: Standing, why: Never, done: Pass) -> None:
     now = world.clock.now()
     with world.registry.begin() as tx:
-        current = tx.standing_of(standing.agent.id)
+        current = held(tx, standing.agent.id)
         if current is None or current.agent.version != standing.agent.version:
             return
         saved = tx.save_agent(current.agent.to(Life.FAILED, now=now, reason=GIVEN_UP[why]))
         kind = Kind.EXHAUSTED if why is Never.EXHAUSTED else Kind.FAILED
         tx.record(event(kind, saved, current.run, at=now, reason=saved.reason, attempts=saved.attempts))
+        done.look_at_all |= end_family(tx, saved, Desired.STOPPED, now=now)
     show_state(world, saved, current.run)
 
 
@@ -273,7 +296,8 @@ def _errand(world: World, standing: Standing, step: Step) -> Errand:
     def work() -> object:
         match step:
             case Bring(attempt):
-                return claim(world, standing, why=Why.AUTO_RESUME, attempt=attempt)
+                why = Why.AUTO_RESUME if attempt else Why.RESUME
+                return claim(world, standing, why=why, attempt=attempt)
             case Start():
                 return begin(world, standing)
             case Learn():
@@ -281,7 +305,7 @@ def _errand(world: World, standing: Standing, step: Step) -> Errand:
             case CarryOn():
                 return carry_on(world, standing)
             case _:
-                return finish(world, standing)
+                return fell(world, standing)
 
     return Errand(standing.agent.id, standing.agent.name, step, work)
 

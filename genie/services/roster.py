@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from uuid import UUID
 
 from genie.domain import resume
-from genie.domain.agent import LIVE, Agent, Life
+from genie.domain.agent import LIVE, STOPPABLE, Agent, Life
 from genie.domain.errors import NotFound
 from genie.domain.events import Event
 from genie.domain.session import Look, Run, Session, Standing
-from genie.domain.settle import Bring, CarryOn, Declare, Finish, GiveUp, Hold, Note, Rest, Start, Step, next_step
+from genie.domain.settle import (
+    Bring,
+    CarryOn,
+    Declare,
+    Expire,
+    Finish,
+    GiveUp,
+    Hold,
+    Note,
+    Rest,
+    Start,
+    Step,
+    next_step,
+    unwanted,
+)
 from genie.domain.words import nearest
-from genie.ports import Wanted
+from genie.ports import Relative, Wanted
 from genie.services.reconcile import View, facts
 from genie.services.world import World
 
@@ -25,6 +38,8 @@ class Row:
 
     standing: Standing
     parent: str | None
+    root: str
+    orphan: bool
     attempts: int
     next_resume_at: datetime | None
     last_seen_at: datetime | None
@@ -36,11 +51,12 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Details:
-    """All that is known of one agent."""
+    """All that is known of one agent. `log` is the file of its latest run that has one."""
 
     row: Row
     sessions: Sequence[Session]
     runs: Sequence[Run]
+    log: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,18 +94,31 @@ def ls(world: World, wanted: Wanted) -> list[Row]:
 
 
 def rows(world: World, standings: Sequence[Standing]) -> list[Row]:
-    parents = world.registry.agent_names([s.agent.parent for s in standings if s.agent.parent])
+    agents = [standing.agent for standing in standings]
+    kin = {agent.parent for agent in agents if agent.parent} | {agent.root for agent in agents if agent.parent}
+    relatives = world.registry.relatives(sorted(kin, key=str))
     beat = world.registry.last_beat(world.host)
     now = world.clock.now()
-    return [_row(standing, parents, beat, now=now) for standing in standings]
+    return [
+        row_of(
+            standing,
+            parent=relatives.get(standing.agent.parent) if standing.agent.parent else None,
+            root=relatives.get(standing.agent.root),
+            beat=beat,
+            now=now,
+        )
+        for standing in standings
+    ]
 
 
 def show(world: World, name: str) -> Details:
     standing = get(world, name)
+    runs = world.registry.runs(standing.agent.id)
     return Details(
         row=rows(world, [standing])[0],
         sessions=world.registry.sessions(standing.agent.id),
-        runs=world.registry.runs(standing.agent.id),
+        runs=runs,
+        log=next((world.run_logs.path(run.id) for run in runs if world.run_logs.has(run.id)), None),
     )
 
 
@@ -103,7 +132,9 @@ def explain(world: World, name: str) -> Explanation:
     view = View(world)
     with world.registry.begin() as tx:
         room = tx.live_count(world.host) < world.rules.max_running
-    known = facts(world, standing, view, room=room)
+        parent = tx.standing_of(standing.agent.parent) if standing.agent.parent else None
+    ending = {parent.agent.id} if parent and unwanted(parent.agent) else set()
+    known = facts(world, standing, view, room=room, ending=ending)
     events = world.registry.history(standing.agent.id, limit=8)
     return Explanation(
         standing=standing,
@@ -136,6 +167,8 @@ def decision_of(step: Step) -> str:
         Bring: "resume",
         GiveUp: "give_up",
     }
+    if isinstance(step, Expire):
+        return "kill"
     if isinstance(step, Finish):
         return "kill" if "gone" in step.reason else "stop"
     return words.get(type(step), "leave")
@@ -150,18 +183,28 @@ def _decision(standing: Standing, *, now: datetime) -> resume.Decision:
     return resume.decide(standing.past(resumable=True, now=now), standing.agent.policy, now=now)
 
 
-def _row(standing: Standing, parents: Mapping[UUID, str], beat: datetime | None, *, now: datetime) -> Row:
+def row_of(
+    standing: Standing, *, parent: Relative | None, root: Relative | None, beat: datetime | None, now: datetime
+) -> Row:
+    """The line of one agent, given who its parent and its root are and when its host was seen last."""
     agent, run = standing.agent, standing.run
     decision = _decision(standing, now=now)
     until = decision.until if isinstance(decision, resume.Wait) else None
     lived = run.lived(now=now) if run else timedelta(0)
     return Row(
         standing=standing,
-        parent=parents.get(agent.parent) if agent.parent else None,
+        parent=parent.name if parent else None,
+        root=root.name if root and agent.parent else agent.name,
+        orphan=is_orphan(agent, parent.life if parent else None),
         attempts=resume.attempts_spent(agent.attempts, lived, agent.policy),
         next_resume_at=until,
         last_seen_at=_last_seen(run, beat),
     )
+
+
+def is_orphan(agent: Agent, parent: Life | None) -> bool:
+    """Whether a live agent has outlived its parent."""
+    return agent.life in STOPPABLE and parent is not None and parent not in STOPPABLE
 
 
 def _last_seen(run: Run | None, beat: datetime | None) -> datetime | None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from uuid import UUID
 
 from genie.domain.team import ClaudeTeam, Team
-from genie.services.kin import Kin, kin_of
+from genie.services.kin import parent_of
 from genie.services.order import Order
 from genie.services.world import Rules, World
 
@@ -14,7 +15,7 @@ from genie.services.world import Rules, World
 class Scene:
     """`socket` is the tmux server the pane goes to, `sessions` its sessions; `around` is the one that holds
     the caller's pane, if it is on that server, and `window` the name of its window; `around_anywhere` is the
-    session on whatever server."""
+    session on whatever server; `parent` is the agent that spawns."""
 
     socket: str
     sessions: frozenset[str]
@@ -25,7 +26,7 @@ class Scene:
     lead_sessions: tuple[tuple[str, str], ...]
     claude_teams: tuple[ClaudeTeam, ...]
     caller_session: str | None
-    kin: Kin
+    parent: UUID | None
     rules: Rules
     warnings: tuple[str, ...]
 
@@ -34,7 +35,7 @@ class Scene:
 
 
 def look_around(world: World, order: Order) -> Scene:
-    """Raises Unreachable where registry or tmux is away, and what `kin_of` raises."""
+    """Raises Unreachable where registry or tmux is away, and what `parent_of` raises."""
     caller = order.caller
     rules = world.rules_at(caller.cwd, caller.env)
     socket = rules.socket or caller.tmux_socket or world.terminal.default_socket()
@@ -54,7 +55,7 @@ def look_around(world: World, order: Order) -> Scene:
         lead_sessions=tuple(world.registry.lead_sessions()) if session else (),
         claude_teams=claude_teams,
         caller_session=session,
-        kin=kin_of(world, order),
+        parent=parent_of(world, order),
         rules=rules,
         warnings=warnings,
     )

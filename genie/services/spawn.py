@@ -13,58 +13,34 @@ from genie.domain.agent import (
     Desired,
     Life,
     Parallel,
-    Placement,
     Resume,
     SpawnDecision,
     Why,
-    decide_spawn,
     parallel_name,
 )
-from genie.domain.errors import BadInput, Conflict, NotFound, Stale, TimedOut
+from genie.domain.errors import Conflict, Stale, TimedOut
 from genie.domain.events import Event, Kind, event
 from genie.domain.session import Launch, Session, Standing
 from genie.domain.team import Resolution, Team, tmux_name
-from genie.domain.template import Template
-from genie.domain.words import nearest, next_color
-from genie.ports import Ask, Provider, Tx
+from genie.domain.words import next_color
+from genie.ports import Ask, Tx
 from genie.services.claim import claim_in, end_leftovers, new_run
 from genie.services.compose import (
     Birth,
-    Wishes,
     ask_of,
     check_order_name,
     environment_of,
     launch_of,
-    placement_of,
-    understand,
 )
-from genie.services.kin import Kin
+from genie.services.family import rehang
 from genie.services.order import Order
-from genie.services.resolve import resolve_team
-from genie.services.scene import Scene, look_around
+from genie.services.plan import OverLimit, Planned, check_limits, plan
+from genie.services.scene import look_around
 from genie.services.start import start
-from genie.services.world import Rules, World
+from genie.services.world import World
 
 TRIES = 5
 PATIENCE = timedelta(seconds=30)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Planned:
-    """Everything about a spawn that is settled before anything is written."""
-
-    order: Order
-    row: Standing | None
-    role: str
-    template: Template | None
-    provider: Provider
-    resolution: Resolution
-    decision: SpawnDecision
-    wishes: Wishes
-    rules: Rules
-    placement: Placement
-    kin: Kin
-    warnings: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,14 +66,18 @@ class Rehearsed:
 def spawn(world: World, order: Order) -> Spawned:
     """Create, resume or parallel, as the table of docs/lifecycle.md says, and start it.
 
-    Raises BadInput, NotFound, Conflict for an order that cannot be carried out (nothing is written then),
-    Unreachable when registry or tmux is away, and what a start raises.
+    Raises BadInput, NotFound, Conflict for an order that cannot be carried out (nothing is written then), Refused for
+    a caller that may not, LimitReached (one event is written then), Unreachable when registry or tmux is away, and
+    what a start raises.
     """
     check_order_name(order)
     for _ in range(TRIES):
         boarded: list[UUID] = []
         try:
             return _spawn(world, order, boarded)
+        except OverLimit as error:
+            _tell_refused(world, order, error)
+            raise error.reached from None
         except (Stale, _Busy) as error:
             if isinstance(error, _Busy):
                 world.flights.wait(error.agent, within=PATIENCE)
@@ -112,7 +92,11 @@ def rehearse(world: World, order: Order) -> Rehearsed:
     check_order_name(order)
     scene = look_around(world, order)
     with world.registry.begin() as tx:
-        planned = _plan(world, tx, order, scene)
+        planned = plan(world, tx, order, scene)
+        try:
+            check_limits(world, tx, planned)
+        except OverLimit as error:
+            raise error.reached from None
         session, name, color = _naming(world, tx, planned)
     if isinstance(planned.decision, Resume) and planned.row and planned.row.session:
         agent = planned.row.agent
@@ -130,11 +114,18 @@ class _Busy(TimedOut):
         self.agent = agent
 
 
+def _tell_refused(world: World, order: Order, error: OverLimit) -> None:
+    said = {key: error.reached.details.get(key) for key in ("limit", "max", "now", "of")}
+    with world.registry.begin() as tx:
+        tx.record(event(Kind.SPAWN_REFUSED, error.parent, at=world.clock.now(), child=order.name, **said))
+
+
 def _spawn(world: World, order: Order, boarded: list[UUID]) -> Spawned:
     scene = look_around(world, order)
     with world.flights.name(order.name), world.registry.begin() as tx:
         tx.lock_name(order.name)
-        planned = _plan(world, tx, order, scene)
+        planned = plan(world, tx, order, scene)
+        check_limits(world, tx, planned)
         standing = _write(world, tx, planned, boarded)
         world.fault("spawn.before_commit")
     world.fault("spawn.committed")
@@ -145,99 +136,6 @@ def _spawn(world: World, order: Order, boarded: list[UUID]) -> Spawned:
     return Spawned(
         standing=standing, decision=planned.decision, resolution=planned.resolution, warnings=planned.warnings
     )
-
-
-# ---- deciding -------------------------------------------------------------------------------
-
-
-def _plan(world: World, tx: Tx, order: Order, scene: Scene) -> Planned:
-    row = tx.standing(order.name)
-    agent = row.agent if row else None
-    rules = scene.rules
-    role = order.role or (agent.role if agent else order.name)
-    template = world.templates.find(role, cwd=order.caller.cwd)
-    resolution = _resolution(world, order, scene, role=role, template=template, row=agent)
-    provider = world.providers.get(_provider_name(world, order, template, role, row))
-    team = scene.team(resolution.team)
-    wishes = understand(world, order, template, rules, team)
-    order = _with_its_command(order, provider, row)
-    same = agent is not None and agent.provider == provider.name
-    resumable = same and provider.conversational and not order.command
-    decision = decide_spawn(agent, team=resolution.team, role=role, resumable=resumable)
-    placement = placement_of(order, scene, resolution, team, wishes.layout)
-    return Planned(
-        order=order,
-        row=row,
-        role=role,
-        template=template,
-        provider=provider,
-        resolution=resolution,
-        decision=decision,
-        wishes=wishes,
-        rules=rules,
-        placement=placement,
-        kin=scene.kin,
-        warnings=scene.warnings + _warnings(order, decision, placement, team, resolution),
-    )
-
-
-def _resolution(
-    world: World, order: Order, scene: Scene, *, role: str, template: Template | None, row: Agent | None
-) -> Resolution:
-    """The team. Where neither a tier nor a template answers, a name that is nearly right helps most."""
-    try:
-        return resolve_team(order, scene, role=role, template=template, row=row)
-    except NotFound as error:
-        if error.details.get("kind") == "team":
-            raise
-        near = nearest(role, [known.name for known in world.templates.all(cwd=order.caller.cwd)])
-        raise NotFound(error.message, hint=f"{near} -- or {error.hint}", kind="template", name=role) from error
-
-
-def _provider_name(world: World, order: Order, template: Template | None, role: str, row: Standing | None) -> str:
-    if order.command and order.provider not in (None, "shell"):
-        raise BadInput(f"provider {order.provider} takes no command of yours", hint="leave out '-- COMMAND'")
-    if order.provider or order.command:
-        return order.provider or "shell"
-    if _is_plain_command(world, order, row) and row:
-        return row.agent.provider
-    if template:
-        return template.provider
-    if row and row.session:
-        return row.agent.provider
-    names = [known.name for known in world.templates.all(cwd=order.caller.cwd)]
-    raise NotFound(
-        f"no template '{role}'",
-        hint=f"{nearest(role, names)} -- or give --role TEMPLATE, --provider, or a command after --",
-        kind="template",
-        name=role,
-    )
-
-
-def _is_plain_command(world: World, order: Order, row: Standing | None) -> bool:
-    """Whether the name is that of a command, and nothing else is asked of it now."""
-    if row is None or row.session is None or order.role is not None:
-        return False
-    return not world.providers.get(row.agent.provider).conversational
-
-
-def _with_its_command(order: Order, provider: Provider, row: Standing | None) -> Order:
-    """A plain command that is spawned anew without being named again is the one that it was."""
-    if order.command or provider.conversational or row is None or row.session is None:
-        return order
-    return replace(order, command=row.session.launch.argv) if row.session.provider == provider.name else order
-
-
-def _warnings(
-    order: Order, decision: SpawnDecision, placement: Placement, team: Team | None, resolution: Resolution
-) -> tuple[str, ...]:
-    said = []
-    home = team.tmux_session if team else tmux_name(resolution.team)
-    if order.session and placement.session != home:
-        said.append(f"tmux session '{order.session}' is not that of team {resolution.team}")
-    if isinstance(decision, Resume) and order.shapes:
-        said.append(f"a resumed session keeps what it was spawned with; ignored: {', '.join(order.shapes)}")
-    return tuple(said)
 
 
 # ---- writing: transaction 1 -----------------------------------------------------------------
@@ -276,15 +174,7 @@ def _naming(world: World, tx: Tx, planned: Planned) -> tuple[UUID, str, str]:
 
 
 def _birth(planned: Planned, session: UUID, name: str) -> Birth:
-    kin = planned.kin
-    return Birth(
-        session=session,
-        name=name,
-        team=planned.resolution.team,
-        parent=kin.parent_name,
-        root=kin.root_name,
-        depth=kin.depth,
-    )
+    return Birth(session=session, name=name, team=planned.resolution.team, kin=planned.kin)
 
 
 def _long(planned: Planned) -> str:
@@ -332,6 +222,8 @@ def _create(world: World, tx: Tx, planned: Planned, boarded: list[UUID]) -> Stan
         created_at=now,
     )
     saved = _save(tx, agent, session, anew=anew)
+    if planned.kin.line:
+        tx.add_spawn(saved, line=[ancestor.id for ancestor in planned.kin.line], at=now)
     if run:
         tx.add_run(run)
     tx.record(_requested(planned, saved, now), event(Kind.SPAWNING if run else Kind.QUEUED, saved, run, at=now))
@@ -344,7 +236,9 @@ def _save(tx: Tx, agent: Agent, session: Session, *, anew: Agent | None) -> Agen
         tx.add_session(session)
         return agent
     tx.add_session(session)
-    return tx.save_agent(agent)
+    saved = tx.save_agent(agent)
+    rehang(tx, saved, deeper=saved.depth - anew.depth)
+    return saved
 
 
 def _requested(planned: Planned, agent: Agent, now: datetime) -> Event:
@@ -357,6 +251,8 @@ def _requested(planned: Planned, agent: Agent, now: datetime) -> Event:
         team=agent.team,
         tier=agent.team_tier,
         role=agent.role,
+        parent=planned.kin.parent.name if planned.kin.parent else None,
+        ttl=agent.ttl,
     )
 
 
@@ -376,8 +272,10 @@ def _agent(world: World, planned: Planned, *, name: str, color: str, session: UU
     now, order, wishes = world.clock.now(), planned.order, planned.wishes
     if anew:
         anew.to(Life.QUEUED, now=now)
+    id_ = anew.id if anew else world.ids.new()
+    kin = planned.kin
     return Agent(
-        id=anew.id if anew else world.ids.new(),
+        id=id_,
         name=name,
         role=planned.role,
         host=world.host,
@@ -405,8 +303,14 @@ def _agent(world: World, planned: Planned, *, name: str, color: str, session: UU
         cwd=wishes.cwd,
         tags=tuple(dict.fromkeys(order.tags)),
         description=order.description or (planned.template.description if planned.template else ""),
-        parent=planned.kin.parent,
-        depth=planned.kin.depth,
+        parent=kin.parent.id if kin.parent else None,
+        root=kin.root.id if kin.root else id_,
+        depth=kin.depth,
+        limits=planned.limits,
+        ttl=wishes.ttl,
+        expires_at=now + wishes.ttl if wishes.ttl else None,
+        ending=None,
+        suspended_with=None,
         placement=planned.placement,
         created_at=anew.created_at if anew else now,
         changed_at=now,

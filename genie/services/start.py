@@ -39,6 +39,8 @@ def start(world: World, standing: Standing, *, interrupted: bool = False) -> Sta
         world.terminal.dress(pane, face(replace(agent, life=Life.RUNNING)))
         world.fault("start.dressed")
         if begun is None or world.processes.waits_for_launch(pane.pid, run.id):
+            _record(world, session, pane)
+            world.processes.enclose(run.id, pane.pid, memory=agent.limits.memory)
             _release(world, session, run, interrupted=interrupted)
         world.fault("start.released")
     except GenieError as error:
@@ -108,6 +110,13 @@ def _identity(world: World, server: ServerIdentity, seen: PaneSeen, run: UUID) -
     return PaneIdentity(server, seen.pane, seen.pid, started, run)
 
 
+def _record(world: World, session: Session, pane: PaneIdentity) -> None:
+    """Keep what a plain command writes. A conversation has its transcript."""
+    with suppress(GenieError):  # a command without a log is better than none
+        if not world.providers.get(session.provider).conversational:
+            world.terminal.record(pane, world.run_logs.begin(pane.run))
+
+
 # ---- the runner -----------------------------------------------------------------------------
 
 
@@ -116,10 +125,24 @@ def _release(world: World, session: Session, run: Run, *, interrupted: bool) -> 
     world.launches.release(
         run.id,
         argv=_argv(world, session, run, environment, interrupted=interrupted),
-        env=environment | {"GENIE_RUN_ID": str(run.id)},
+        env=environment | {"GENIE_RUN_ID": str(run.id), "GENIE_AGENT_TOKEN": _token(world, run)},
         cwd=session.launch.cwd,
     )
     world.launches.told(run.id)
+
+
+def _token(world: World, run: Run) -> str:
+    """The run's token. That of a start which another daemon has begun went with it: the run gets a new one."""
+    token = world.tokens.pop(run.id, None)
+    if token is not None:
+        return token
+    token = world.secrets.token()
+    with world.registry.begin() as tx:
+        current = tx.standing_of(run.agent)
+        if current is None or current.run is None or current.run.id != run.id:
+            raise NotAllowed("the agent was changed while it was started")
+        tx.save_run(replace(current.run, token=world.secrets.digest(token)))
+    return token
 
 
 def _argv(
@@ -169,6 +192,7 @@ def _live(world: World, agent: Agent, run: Run, pane: PaneIdentity) -> Standing:
 def _undo(world: World, agent: Agent, run: Run, pane: PaneIdentity | None, error: GenieError) -> None:
     """End what a failed start has made and say in the registry that it failed."""
     world.launches.withdraw(run.id)
+    world.tokens.pop(run.id, None)
     if pane:
         world.processes.end_tree(run=run.id, pid=pane.pid, started=pane.started, grace=timedelta(0))
     if pane and run.why is Why.SPAWN:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from genie.domain.agent import LIVE
-from genie.domain.errors import Conflict, NotAllowed, NotFound
+from genie.domain.amounts import Wrong
+from genie.domain.errors import BadInput, Conflict, NotAllowed, NotFound
 from genie.domain.events import Event, Kind
 from genie.domain.team import Layout, Team, tmux_name
+from genie.domain.tree import Wish, read_wish
 from genie.domain.words import check_name, nearest, one_of
 from genie.ports import Wanted
 from genie.services.world import World
@@ -22,6 +25,7 @@ class TeamOrder:
     session: str | None = None
     layout: str | None = None
     lead: str | None = None
+    limits: Mapping[str, object] = field(default_factory=dict)
 
 
 def create_team(world: World, order: TeamOrder) -> Team:
@@ -39,6 +43,7 @@ def create_team(world: World, order: TeamOrder) -> Team:
         layout=layout.value,
         cwd=world.places.directory(order.cwd, base="/"),
         created_at=now,
+        spawn=_wish(order),
     )
     with world.registry.begin() as tx:
         if tx.team(order.name):
@@ -46,6 +51,13 @@ def create_team(world: World, order: TeamOrder) -> Team:
         tx.add_team(team)
         tx.record(Event(kind=Kind.TEAM_CREATED, at=now, payload={"team": team.name}))
     return team
+
+
+def _wish(order: TeamOrder) -> Wish:
+    try:
+        return read_wish(order.limits)
+    except Wrong as error:
+        raise BadInput(f"--limit: {error}", hint=error.hint) from error
 
 
 def close_team(world: World, name: str) -> bool:

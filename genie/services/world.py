@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from uuid import UUID
 
 from genie.domain.resume import Policy
 from genie.domain.session import Run
 from genie.domain.team import Layout
+from genie.domain.tree import Limits
 from genie.ports import (
     Clock,
     Fault,
@@ -18,11 +20,14 @@ from genie.ports import (
     Processes,
     Providers,
     Registry,
+    RunLogs,
+    Secrets,
     TeamFiles,
     Templates,
     Terminal,
 )
 from genie.services.flights import Flights
+from genie.services.scales import Scales
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,13 +41,15 @@ class Rules:
     socket: str | None = None
     start_timeout: timedelta = timedelta(seconds=30)
     stop_grace: timedelta = timedelta(seconds=5)
+    ttl_grace: timedelta = timedelta(milliseconds=500)
+    limits: Limits = field(default_factory=Limits)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
     """`rules_at` reads the rules as seen from a project's directory and a caller's environment;
     `watch` has a run's process watched for its death; `host` is this host's id, `home` the path
-    of GENIE_HOME."""
+    of GENIE_HOME; `tokens` are those of runs that are about to be released."""
 
     registry: Registry
     terminal: Terminal
@@ -51,9 +58,11 @@ class World:
     templates: Templates
     team_files: TeamFiles
     launches: Launches
+    run_logs: RunLogs
     places: Places
     clock: Clock
     ids: Ids
+    secrets: Secrets
     fault: Fault
     host: str
     home: str
@@ -61,3 +70,5 @@ class World:
     rules_at: Callable[[str, Mapping[str, str]], Rules]
     watch: Callable[[Run], None]
     flights: Flights = field(default_factory=Flights)
+    scales: Scales = field(default_factory=Scales)
+    tokens: dict[UUID, str] = field(default_factory=dict)

@@ -77,7 +77,7 @@ def _written(key: str, value: Any) -> str:  # noqa: ANN401 (the value of any set
             return "(not set)"
         case timedelta():
             return write_duration(value)
-        case int() if key.endswith("size"):
+        case int() if key.endswith(("size", "memory")):
             return write_size(value)
         case Enum():
             return str(value.value)

@@ -14,11 +14,13 @@ from typing import Annotated, TypeVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from genie.domain import tree
 from genie.domain.amounts import Wrong, parse_duration, parse_size, write_duration
 from genie.domain.errors import BadInput
 from genie.domain.layout import SMALLEST_HEIGHT, SMALLEST_WIDTH
 from genie.domain.resume import Policy
 from genie.domain.team import Layout
+from genie.domain.tree import Breach, Limits, Rate, Termination, parse_rate
 from genie.domain.words import PermissionMode, nearest, one_of
 
 # ---- what a value may be --------------------------------------------------------------------
@@ -73,6 +75,12 @@ def _directory(value: object) -> Path:
     raise Wrong(f"{value!r} is not an absolute path")
 
 
+def _cgroup(value: object) -> str:
+    if value in ("auto", "off") or (isinstance(value, str) and Path(value).is_absolute()):
+        return str(value)
+    raise Wrong(f"{value!r} is not an absolute path", "or write 'auto' or 'off'")
+
+
 E = TypeVar("E", bound=Enum)
 
 
@@ -87,6 +95,10 @@ def _member(kind: str, words: type[E], value: object) -> E:
         return one_of(kind, value, words)
     except BadInput as error:
         raise Wrong(error.message, error.hint) from error
+
+
+def _rate(value: object) -> Rate:
+    return value if isinstance(value, Rate) else parse_rate(value)
 
 
 def _at_least(least: timedelta, value: timedelta) -> timedelta:
@@ -115,6 +127,11 @@ Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
 Interval = Annotated[Duration, AfterValidator(partial(_at_least, _MOMENT))]
 Mode = Annotated[PermissionMode, BeforeValidator(partial(_member, "permission mode", PermissionMode))]
 Arrangement = Annotated[Layout, BeforeValidator(partial(_member, "layout", Layout))]
+TreeMode = Annotated[tree.Mode, BeforeValidator(partial(_member, "mode", tree.Mode))]
+TreeEnd = Annotated[Termination, BeforeValidator(partial(_member, "termination", Termination))]
+OnBreach = Annotated[Breach, BeforeValidator(partial(_member, "on_breach", Breach))]
+SpawnRate = Annotated[Rate, BeforeValidator(_rate)]
+Count = Annotated[Whole, Field(ge=0)]
 LogLevel = Annotated[Level, BeforeValidator(partial(_member, "level", Level))]
 
 # ---- the sections ---------------------------------------------------------------------------
@@ -153,23 +170,53 @@ class TmuxSettings(_Section):
 
 
 class SpawnSettings(_Section):
-    """`start_timeout` is how long a run may take from its pane to its process."""
+    """`start_timeout` is how long a run may take from its pane to its process. The others are the limits of spawn
+    trees whose template and team say nothing else: those of docs/trees.md."""
 
     start_timeout: Interval = timedelta(seconds=30)
+    mode: TreeMode = tree.Mode.DYNAMIC
+    children: Count = Limits().children
+    depth: Count = Limits().depth
+    descendants: Count = Limits().descendants
+    total: Count = Limits().total
+    memory: Annotated[int, BeforeValidator(parse_size)] | None = None
+    rate: SpawnRate = Limits().rate
+    termination: TreeEnd = Termination.CASCADE
+    on_breach: OnBreach = Breach.KILL_NEWEST
+
+    @property
+    def limits(self) -> Limits:
+        return Limits(**{key: getattr(self, key) for key in tree.KEYS})
 
 
 class StopSettings(_Section):
-    """`grace` is the time between asking a process to leave and killing it."""
+    """`grace` is the time between asking a process to leave and killing it, `ttl_grace` the same for one whose time to
+    live is over."""
 
     grace: Duration = timedelta(seconds=5)
+    ttl_grace: Duration = timedelta(milliseconds=500)
+
+
+class CgroupSettings(_Section):
+    """`path` is "auto" (the cgroup v2 that systemd delegates to genie, where there is one), "off", or the path of the
+    cgroup to make those of runs in. One run may have `max_processes` there at a time."""
+
+    path: Annotated[str, BeforeValidator(_cgroup)] = "auto"
+    max_processes: Annotated[Whole, Field(ge=1)] = 4096
 
 
 class LogSettings(_Section):
-    """The daemon's log: `keep` old files of at most `max_size` bytes."""
+    """The daemon's log: `keep` old files of at most `max_size` bytes. The logs of commands, a log a run: `runs_keep`
+    old files of at most `runs_max_size` bytes, kept `runs_days` days after their end unless all of them together are
+    more than `runs_total_size`."""
 
     level: LogLevel = Level.INFO
     max_size: Annotated[Bytes, Field(ge=1024)] = 10 * 1024**2
     keep: Annotated[Whole, Field(ge=0)] = 5
+    runs_max_size: Annotated[Bytes, Field(ge=1024)] = 10 * 1024**2
+    runs_keep: Annotated[Whole, Field(ge=0, le=1000)] = 1
+    runs_days: Annotated[Whole, Field(ge=0, le=36500)] = 14
+    runs_total_size: Annotated[Bytes, Field(ge=1024)] = 1024**3
 
 
 class CodexSettings(_Section):
@@ -196,6 +243,7 @@ class Settings(BaseSettings):
     tmux: TmuxSettings = TmuxSettings()
     spawn: SpawnSettings = SpawnSettings()
     stop: StopSettings = StopSettings()
+    cgroup: CgroupSettings = CgroupSettings()
     log: LogSettings = LogSettings()
     claude: ClaudeSettings = ClaudeSettings()
     codex: CodexSettings = CodexSettings()

@@ -13,7 +13,7 @@ from genie.settings.model import KEYS, SECTIONS, TOP
 
 _ALIASES = {"GENIE_TMUX_SOCKET": "tmux.socket"} | {f"GENIE_{key.upper()}": key for key in TOP}
 PATHS = frozenset({"postgres_dir", "tmux.socket", "claude.binary", "codex.binary"})
-USERS_OWN = PATHS.union(TOP, (key for key in KEYS if key.startswith("log.")))
+USERS_OWN = PATHS.union(TOP, (key for key in KEYS if key.startswith(("log.", "cgroup."))))
 """What a project's file may not say: it comes with the project, from people who are not the user."""
 
 

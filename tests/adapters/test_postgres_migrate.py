@@ -10,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine
@@ -22,6 +23,8 @@ from genie.adapters.postgres.registry import PostgresRegistry
 from genie.adapters.postgres.tables import metadata
 from genie.domain.errors import NewerSchema, RegistryAway
 from genie.domain.events import Event, Kind
+from genie.domain.tree import Limits
+from genie.ports import Wanted
 from tests.contract.values import HOST, NOW, spawn
 from tests.fixtures.postgres import ask, database
 
@@ -101,6 +104,45 @@ def test_a_server_that_is_away_is_away() -> None:
     for ask_for in (schema, migrate):
         with pytest.raises(RegistryAway):
             ask_for("postgresql://nobody@127.0.0.1:1/none")
+
+
+def test_trees_of_before_have_their_roots(empty_dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = command.upgrade
+    monkeypatch.setattr(command, "upgrade", lambda config, _: real(config, "0001"))
+    migrate(empty_dsn)
+    monkeypatch.undo()
+    names = ("a", "b", "c", "alone")
+    ids = {name: f"00000000-0000-0000-0000-00000000000{number}" for number, name in enumerate(names)}
+    ask(empty_dsn, "insert into hosts (id, name, boot, joined_at) values ('h', 'h', 'b', now())")
+    ask(
+        empty_dsn,
+        "insert into teams (id, name, tmux_session, layout, cwd, created_at)"
+        " values (gen_random_uuid(), 't', 't', 'mosaic', '/', now())",
+    )
+    for name, parent in (("a", None), ("b", "a"), ("c", "b"), ("alone", None)):
+        above = f"'{ids[parent]}'" if parent else "null"
+        ask(
+            empty_dsn,
+            "insert into agents (id, name, role, host, team, team_explicit, team_chain, provider, color, life, desired,"  # noqa: S608
+            " activity, activity_since, activity_source, auto_resume, restart, max_attempts, cooldown, stable_after,"
+            " attempts, cwd, tags, description, parent, depth, socket, tmux_session, tmux_window, layout, own_window,"
+            f" created_at, changed_at, version) values ('{ids[name]}', '{name}', 'r', 'h', 't', false, '[]', 'shell',"
+            " 'blue', 'suspended', 'stopped', 'unknown', now(), 'none', true, 'on-failure', 3, '1 s', '1 s', 0, '/',"
+            f" '{{}}', '', {above}, 0, '/s', 't', 't', 'mosaic', false, now(), now(), 1)",
+        )
+    assert migrate(empty_dsn)[0] == "0001"
+    registry = PostgresRegistry(empty_dsn)
+    try:
+        found = {standing.agent.name: standing.agent for standing in registry.roster(Wanted())}
+    finally:
+        registry.close()
+    assert {name: str(agent.root) for name, agent in found.items()} == {
+        "a": ids["a"],
+        "b": ids["a"],
+        "c": ids["a"],
+        "alone": ids["alone"],
+    }
+    assert {agent.limits for agent in found.values()} == {Limits()}
 
 
 def test_every_script_is_named_by_its_revision() -> None:

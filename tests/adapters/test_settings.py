@@ -77,6 +77,7 @@ def test_defaults_hold_when_nothing_is_said(home: Home, project: Path) -> None:
     assert (settings.tmux.width, settings.tmux.height) == (200, 50)
     assert settings.spawn.start_timeout == timedelta(seconds=30)
     assert settings.stop.grace == timedelta(seconds=5)
+    assert (settings.cgroup.path, settings.cgroup.max_processes) == ("auto", 4096)
     assert (settings.log.level.value, settings.log.max_size, settings.log.keep) == ("info", 10 * 1024**2, 5)
     assert (settings.claude.binary, settings.claude.extra_args, settings.claude.permission_mode) == (None, (), None)
     assert (settings.codex.binary, settings.codex.extra_args) == (None, ())
@@ -132,10 +133,26 @@ def test_every_key_is_taken_from_file_and_environment(home: Home) -> None:
         "tmux.width": "120",
         "tmux.height": "40",
         "spawn.start_timeout": "10s",
+        "spawn.mode": "static",
+        "spawn.children": "1",
+        "spawn.depth": "2",
+        "spawn.descendants": "3",
+        "spawn.total": "4",
+        "spawn.memory": "5MiB",
+        "spawn.rate": "6/m",
+        "spawn.termination": "orphan",
+        "spawn.on_breach": "refuse",
         "stop.grace": "0s",
+        "stop.ttl_grace": "0s",
+        "cgroup.path": "/sys/fs/cgroup/genie",
+        "cgroup.max_processes": "9",
         "log.level": "debug",
         "log.max_size": "1MiB",
         "log.keep": "0",
+        "log.runs_max_size": "2MiB",
+        "log.runs_keep": "3",
+        "log.runs_days": "0",
+        "log.runs_total_size": "3MiB",
         "claude.binary": "/opt/claude",
         "claude.extra_args": "--a 'b c'",
         "claude.permission_mode": "acceptEdits",
@@ -238,6 +255,9 @@ def test_an_unknown_key_has_its_line_and_the_nearest_key(home: Home) -> None:
         ("max_running = 1.5", 1, "max_running", "1.5 is not a whole number", ""),
         ("max_running = 0", 1, "max_running", "greater than or equal to 1", ""),
         (f"[tmux]\nwidth = {SMALLEST_WIDTH - 1}", 2, "tmux.width", "greater than or equal to", ""),
+        ("[cgroup]\npath = 'sys'", 2, "cgroup.path", "'sys' is not an absolute path", "'auto' or 'off'"),
+        ("[cgroup]\npath = true", 2, "cgroup.path", "True is not an absolute path", "'auto' or 'off'"),
+        ("[cgroup]\nmax_processes = 0", 2, "cgroup.max_processes", "greater than or equal to 1", ""),
         ("[claude]\nbinary = ''", 2, "claude.binary", "is not a text", ""),
         ("[claude]\nextra_args = ['a', 3]", 2, "claude.extra_args", "is not a list of texts", "write"),
         ('[claude]\nextra_args = "\'open"', 2, "claude.extra_args", "does not read as a list", ""),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from dataclasses import fields
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -11,11 +12,13 @@ from pathlib import Path
 import pytest
 
 from genie.adapters.templates import FileTemplates, Shadowed
-from genie.adapters.templates.fields import Frontmatter, Spawn
+from genie.adapters.templates.fields import Frontmatter
 from genie.domain.agent import Restart
+from genie.domain.amounts import parse_size
 from genie.domain.errors import BadTemplate
 from genie.domain.team import Layout
 from genie.domain.template import PromptMode, Scope, Template
+from genie.domain.tree import Breach, Mode, Rate, Termination, Wish
 from genie.domain.words import Color, PermissionMode
 from genie.paths import Home, package_dir
 
@@ -156,14 +159,16 @@ def test_every_field_is_read(places: Places) -> None:
         cooldown=timedelta(seconds=90),
         stable_after=timedelta(minutes=90),
         ttl=timedelta(minutes=45),
-        spawn=(
-            ("mode", "dynamic"),
-            (
-                "limits",
-                {"children": 100, "depth": 3, "descendants": 500, "total": 5000, "memory": "8GiB", "rate": "10/s"},
-            ),
-            ("termination", "orphan"),
-            ("on_breach", "kill-newest"),
+        spawn=Wish(
+            mode=Mode.DYNAMIC,
+            children=100,
+            depth=3,
+            descendants=500,
+            total=5000,
+            memory=8 * 2**30,
+            rate=Rate(10, timedelta(seconds=1)),
+            termination=Termination.ORPHAN,
+            on_breach=Breach.KILL_NEWEST,
         ),
         on_resume="Look at git status.\nGo on.\n",
         cwd="sub",
@@ -219,9 +224,9 @@ def test_manual_has_an_old_name(places: Places) -> None:
 
 
 @pytest.mark.parametrize("value", ["8GiB", "512MiB", "10MB", "1024", "1.5gib", "7B"])
-def test_sizes_are_kept_as_written(places: Places, value: str) -> None:
-    spawn = dict(places.read(f"---\nspawn: {{limits: {{memory: {value}}}}}\n---\n").spawn)
-    assert spawn == {"limits": {"memory": int(value) if value.isdigit() else value}}
+def test_sizes_are_read(places: Places, value: str) -> None:
+    spawn = places.read(f"---\nspawn: {{limits: {{memory: {value}}}}}\n---\n").spawn
+    assert spawn == Wish(memory=parse_size(int(value) if value.isdigit() else value))
 
 
 # ---- what is refused ------------------------------------------------------------------------
@@ -528,7 +533,8 @@ def test_the_examples_of_the_page_read(places: Places) -> None:
     template = places.read(page().split("```markdown\n")[1].split("```")[0])
     assert (template.team, template.color, template.cooldown) == ("storage", Color.CYAN, timedelta(minutes=2))
     block = page().split("```yaml\n")[1].split("```")[0]
-    assert {name for name, _ in places.read(f"---\n{block}---\n").spawn} == set(Spawn.model_fields)
+    wish = places.read(f"---\n{block}---\n").spawn
+    assert None not in [getattr(wish, field.name) for field in fields(wish)]
 
 
 def test_the_page_names_the_built_in_templates() -> None:

@@ -158,6 +158,7 @@ def row(name: str, **changes: object) -> dict[str, Any]:
         "host": "here",
         "cwd": "/src",
         "parent": None,
+        "termination": "cascade",
         "depth": 0,
         "description": "",
         "color": "blue",

@@ -168,10 +168,16 @@ def outcomes(asked: Asked) -> list[dict[str, object]]:
     ]
 
 
+def alone(asked: Asked) -> list[dict[str, object]]:
+    """A tree of one."""
+    return [row(asked.query["name"][0])]
+
+
 @pytest.mark.parametrize("verb", ["stop", "resume", "kill"])
 def test_several_names_and_selections(peer: Peer, genie: Run, verb: str) -> None:
     peer.answers[f"POST /v1/agents/{verb}"] = outcomes
     peer.answers["GET /v1/agents"] = [row("a")]
+    peer.answers["GET /v1/tree"] = alone
     said = genie(verb, "a", "b", "--team", "web", "--tag", "x")
     assert said.out == "a  suspended  stopped\nb  suspended  stopped\n"
     body = peer.last(f"POST /v1/agents/{verb}").body
@@ -197,6 +203,7 @@ def test_one_that_fails_decides_the_exit_code_and_the_others_are_told(peer: Peer
             **error("not_allowed", "'b' is done", "see it"),
         },
     ]
+    peer.answers["GET /v1/tree"] = alone
     said = genie("stop", "a", "b")
     assert said.code == 6
     assert "a  suspended  stopped\n" in said.out
@@ -212,4 +219,19 @@ def test_to_end_many_needs_a_yes(peer: Peer, genie: Run, verb: str) -> None:
     assert not [asked for asked in peer.asked if asked.method == "POST"]
     assert genie(verb, "--team", "web", "--yes").code == 0
     peer.answers["GET /v1/agents"] = [row(f"a{number}") for number in range(5)]
+    peer.answers["GET /v1/tree"] = alone
     assert genie(verb, "--team", "web").code == 0
+
+
+@pytest.mark.parametrize("verb", ["stop", "kill"])
+def test_who_would_end_with_them_counts(peer: Peer, genie: Run, verb: str) -> None:
+    peer.answers[f"POST /v1/agents/{verb}"] = []
+    family = [row("top"), *(row(f"a{number}", parent="top") for number in range(4)), row("gone", state="terminated")]
+    peer.answers["GET /v1/tree"] = family
+    assert genie(verb, "top").code == 0
+    family.append(row("a5", parent="top"))
+    refused = genie(verb, "top")
+    assert (refused.code, refused.err) == (2, f"genie: this would {verb} 6 agents — say --yes\n")
+    assert genie(verb, "top", "--yes").code == 0
+    family[0]["termination"] = "orphan"
+    assert genie(verb, "top").code == 0

@@ -87,5 +87,5 @@ def test_every_command_has_a_known_heading() -> None:
 
 
 def test_flags_of_what_is_not_there_yet_are_refused(genie: Run) -> None:
-    for flag in ("--ttl", "--stream", "--sdk-effort"):
+    for flag in ("--stream", "--sdk-effort"):
         assert genie("spawn", "a", flag).code == 2

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -351,8 +352,11 @@ def test_a_beat_says_that_the_host_lives_and_brings_what_is_at_work(registry: Re
     work = [life for life in Life if life not in (Life.SUSPENDED, Life.DONE, Life.FAILED, Life.TERMINATED)]
     at_work = {spawn(registry, life.value, life=life, live=False).agent.id for life in work}
     for life in (Life.SUSPENDED, Life.DONE, Life.FAILED, Life.TERMINATED):
-        spawn(registry, f"{life.value}-over", life=life, live=False)
+        spawn(registry, f"{life.value}-over", life=life, live=False, desired=Desired.STOPPED)
         at_work.add(spawn(registry, f"{life.value}-open", life=life).agent.id)
+    at_work.add(spawn(registry, "comes-back", life=Life.SUSPENDED, live=False).agent.id)
+    expired: dict[str, Any] = {"life": Life.SUSPENDED, "live": False, "desired": Desired.STOPPED, "expires_at": NOW}
+    at_work.add(spawn(registry, "expired", **expired).agent.id)
     assert registry.last_beat(HOST) is None
     standings = registry.beat(HOST, at=NOW)
     assert {standing.agent.id for standing in standings} == at_work

@@ -6,11 +6,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from genie.domain.agent import Activity, Agent, Desired, Life, Placement, Restart, Why
+from genie.domain.agent import Activity, Agent, Desired, Life, Placement, Reason, Restart, Why
 from genie.domain.resume import Policy
 from genie.domain.session import Launch, PaneIdentity, Run, ServerIdentity, Session, Standing
 from genie.domain.team import Team, TierAnswer
 from genie.domain.template import Scope, Template
+from genie.domain.tree import Limits, Mode, Rate, Termination, Wish
 from genie.ports import Registry, Tx
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
@@ -23,8 +24,9 @@ CHAIN = (
 
 
 def an_agent(name: str = "ada", **changed: Any) -> Agent:  # noqa: ANN401
+    id_ = changed.get("id", uuid4())
     fields: dict[str, Any] = {
-        "id": uuid4(),
+        "id": id_,
         "name": name,
         "role": "engineer",
         "host": HOST,
@@ -53,7 +55,13 @@ def an_agent(name: str = "ada", **changed: Any) -> Agent:  # noqa: ANN401
         "tags": ("a", "b,c", 'quo"te'),
         "description": "a\nb",
         "parent": None,
+        "root": changed.get("parent") or id_,
         "depth": 0,
+        "limits": Limits(mode=Mode.STATIC, children=7, memory=8 * 2**30, rate=Rate(3, timedelta(minutes=1))),
+        "ttl": timedelta(hours=1),
+        "expires_at": NOW + timedelta(hours=1),
+        "ending": Reason.QUOTA,
+        "suspended_with": None,
         "placement": Placement(socket="/tmp/t", session="red", window="red", layout="mosaic", beside="%3"),
         "created_at": NOW,
         "changed_at": NOW,
@@ -92,6 +100,7 @@ def a_run(session: Session, **changed: Any) -> Run:  # noqa: ANN401
         "window": "red",
         "created_at": NOW,
         "deadline": NOW + timedelta(seconds=30),
+        "token": uuid4().hex,
     }
     return Run(**fields | changed)
 
@@ -105,6 +114,7 @@ def a_team(name: str = "red", **changed: Any) -> Team:  # noqa: ANN401
         "layout": "mosaic",
         "cwd": "/w",
         "created_at": NOW,
+        "spawn": Wish(children=3, termination=Termination.ORPHAN),
     }
     return Team(**fields | changed)
 

@@ -38,6 +38,7 @@ from genie.domain.agent import (
 )
 from genie.domain.errors import Conflict, NotAllowed
 from genie.domain.resume import Policy
+from genie.domain.tree import Limits
 from genie.domain.words import NAME_RULE, check_name
 
 cases = settings(
@@ -77,7 +78,13 @@ AGENT = Agent(
     tags=(),
     description="",
     parent=None,
+    root=UUID("a9e27a9e-0000-4000-8000-000000000001"),
     depth=0,
+    limits=Limits(),
+    ttl=None,
+    expires_at=None,
+    ending=None,
+    suspended_with=None,
     placement=Placement(socket="/run/tmux", session="atelier", window="atelier", layout="mosaic"),
     created_at=NOW,
     changed_at=NOW,

@@ -15,6 +15,7 @@ from genie.domain.settle import (
     CarryOn,
     Clear,
     Declare,
+    Expire,
     Facts,
     Finish,
     GiveUp,
@@ -43,6 +44,7 @@ def standing(agent: Agent = AGENT, run: Run | None = LIVE_RUN) -> Standing:
 ALIVE, GONE, UNSEEN = Look(Sight.ALIVE), Look(Sight.DEAD, CRASHED), Look(Sight.UNKNOWN)
 DEAD = replace(AGENT, life=Life.DEAD)
 MISSED = replace(LIVE_RUN, missed=1)
+SUSPENDED = replace(AGENT, life=Life.SUSPENDED)
 NO_PLACE = "waits for a free place (max_running)"
 
 
@@ -86,7 +88,25 @@ NO_PLACE = "waits for a free place (max_running)"
             Facts(look=None),
             Hold("usage limit", NOW + after(9)),
         ),
-        *((standing(replace(AGENT, life=life)), Facts(look=None), Rest(f"it is {life.value}")) for life in SILENT),
+        *(
+            (standing(replace(AGENT, life=life)), Facts(look=None), Rest(f"it is {life.value}"))
+            for life in SILENT - {Life.SUSPENDED}
+        ),
+        # suspended with its parent, and wanted again with it
+        (standing(SUSPENDED), Facts(look=None), Bring(0)),
+        (standing(SUSPENDED), Facts(look=None, room=False), Hold(NO_PLACE)),
+        (standing(SUSPENDED.wanting(Desired.STOPPED)), Facts(look=None), Rest("it is suspended")),
+        # ended from above, and time to live
+        (standing(AGENT.wanting(Desired.GONE)), Facts(look=ALIVE, from_above=True), Hold("ends with its parent")),
+        (standing(replace(AGENT, expires_at=NOW)), Facts(look=ALIVE), Expire()),
+        (standing(replace(SUSPENDED, expires_at=NOW)), Facts(look=None), Expire()),
+        (
+            standing(replace(AGENT, expires_at=NOW + after(1))),
+            Facts(look=ALIVE),
+            Rest("its process is alive in its pane"),
+        ),
+        (standing(replace(AGENT, expires_at=NOW).wanting(Desired.GONE)), Facts(look=ALIVE), Finish("wanted gone")),
+        (standing(replace(AGENT, expires_at=NOW, life=Life.DONE)), Facts(look=None), Rest("it is done")),
     ],
 )
 def test_next_step(stands: Standing, facts: Facts, step: settle.Step) -> None:

@@ -51,7 +51,7 @@ def test_a_resume_differs_from_the_spawn_in_the_session_flag_and_the_first_promp
     assert not (genie.project / "never").exists()
     one, two = (start["env"] for start in genie.starts())
     changed = {key for key in one.keys() | two.keys() if one.get(key) != two.get(key)}
-    assert changed <= {"GENIE_RUN_ID", "LINES", "COLUMNS"}
+    assert changed <= {"GENIE_RUN_ID", "GENIE_AGENT_TOKEN", "LINES", "COLUMNS"}
 
 
 def test_stop_keeps_the_session_resume_goes_on_and_kill_frees_the_name(genie: Genie) -> None:

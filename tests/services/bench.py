@@ -21,13 +21,14 @@ from genie.services.spawn import Spawned, spawn
 from genie.services.stop import stop
 from genie.services.teams import TeamOrder, create_team
 from genie.services.world import Rules, World
-from tests.services.chance import HandClock, Killed, KillSwitch, SeededIds
+from tests.services.chance import HandClock, Killed, KillSwitch, SeededIds, SeededSecrets
 from tests.services.machine import (
     HOME,
     Execution,
     Machine,
     MemoryLaunches,
     MemoryProcesses,
+    MemoryRunLogs,
     MemoryTerminal,
     Pane,
     Process,
@@ -53,6 +54,7 @@ class Bench:
         self.files = MemoryTeamFiles()
         self.places = MemoryPlaces()
         self.ids = SeededIds()
+        self.secrets = SeededSecrets()
         self.switch = KillSwitch()
         self.rules = Rules(**rules)
         self.at_project: Callable[[Rules], Rules] = lambda rules: rules
@@ -74,9 +76,11 @@ class Bench:
             templates=self.templates,
             team_files=self.files,
             launches=MemoryLaunches(self.machine),
+            run_logs=MemoryRunLogs(self.machine),
             places=self.places,
             clock=self.clock,
             ids=self.ids,
+            secrets=self.secrets,
             fault=self.switch,
             host=HOST,
             home=HOME,

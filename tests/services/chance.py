@@ -38,6 +38,19 @@ class SeededIds:
         return self.first.pop(0) if self.first else UUID(int=self._random.getrandbits(128), version=4)
 
 
+class SeededSecrets:
+    """`genie.ports.Secrets`: the same in each test."""
+
+    def __init__(self, seed: int = 11) -> None:
+        self._random = Random(seed)
+
+    def token(self) -> str:
+        return f"{self._random.getrandbits(256):064x}"
+
+    def digest(self, token: str) -> str:
+        return f"digest of {token}"
+
+
 class Killed(BaseException):
     """The daemon was killed. No `except` of the product's may see it."""
 

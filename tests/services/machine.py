@@ -10,13 +10,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import wraps
 from itertools import count
+from threading import RLock
+from typing import Any, TypeVar
 from uuid import UUID
 
 from genie.domain.agent import Placement
-from genie.domain.errors import Foreign, GenieError, Survivors, TerminalAway
+from genie.domain.errors import BadInput, Foreign, GenieError, Survivors, TerminalAway
 from genie.domain.session import PaneIdentity, PaneSeen, ServerIdentity, Snapshot
-from genie.ports import Face
+from genie.domain.usage import Usage
+from genie.ports import Face, Lineage, LogPiece, Rooted
 from tests.services.chance import HandClock
 
 RUNNER_PATIENCE = timedelta(seconds=10)
@@ -40,12 +44,14 @@ class Process:
     alive: bool = True
     polite: bool = True
     lasting: bool = False
+    memory: int = 10 * 2**20
     ended_at: datetime | None = None
 
 
 @dataclass(eq=False)
 class Pane:
-    """`blank` hides how its process ended until the server is nudged, as after a respawn."""
+    """`blank` hides how its process ended until the server is nudged, as after a respawn. `recorded` is the file
+    that gets what is written in it."""
 
     id: str
     process: Process
@@ -60,6 +66,7 @@ class Pane:
     signal: int | None = None
     face: Face | None = None
     typed: list[str] = field(default_factory=list)
+    recorded: str | None = None
 
     def seen(self) -> PaneSeen:
         known = not self.process.alive and not self.blank
@@ -109,14 +116,18 @@ class Machine:
 
     def __init__(self, clock: HandClock) -> None:
         self.clock = clock
+        self.lock = RLock()
         self.processes: dict[int, Process] = {}
         self.servers: dict[str, Server] = {}
         self.waiting: dict[UUID, Launch] = {}
         self.environments: dict[UUID, dict[str, str]] = {}
         self.prompts: dict[UUID, str] = {}
         self.told: set[UUID] = set()
+        self.logs: dict[UUID, str] = {}
         self.executions: list[Execution] = []
         self.killed: list[Process] = []
+        self.graces: dict[UUID, timedelta] = {}
+        self.enclosed: dict[UUID, int | None] = {}
         self.away: set[str] = set()
         self.fails: dict[str, GenieError] = {}
         self.calls: list[str] = []
@@ -231,6 +242,27 @@ class Machine:
             raise self.fails[call]
 
 
+C = TypeVar("C")
+
+
+def one_at_a_time(made: type[C]) -> type[C]:
+    """The use cases ask from several threads: each call has the machine to itself."""
+    for name, method in list(vars(made).items()):
+        if callable(method) and not name.startswith("_"):
+            setattr(made, name, _alone(method))
+    return made
+
+
+def _alone(method: Callable[..., object]) -> Callable[..., object]:
+    @wraps(method)
+    def alone(self: Any, *args: object, **kwargs: object) -> object:  # noqa: ANN401
+        with self._machine.lock:
+            return method(self, *args, **kwargs)
+
+    return alone
+
+
+@one_at_a_time
 class MemoryTerminal:
     """`genie.ports.Terminal`."""
 
@@ -283,6 +315,10 @@ class MemoryTerminal:
         self._machine.ask("capture", pane.server.socket)
         return f"{self._machine.pane(pane).id}: {lines or 'screen'}"
 
+    def record(self, pane: PaneIdentity, path: str) -> None:
+        self._machine.ask("record", pane.server.socket)
+        self._machine.pane(pane).recorded = path
+
     def type_line(self, pane: PaneIdentity, text: str) -> None:
         self._machine.ask("type_line", pane.server.socket)
         self._machine.pane(pane).typed.append(text)
@@ -319,6 +355,7 @@ class MemoryTerminal:
         return "3.3a"
 
 
+@one_at_a_time
 class MemoryProcesses:
     """`genie.ports.Processes`."""
 
@@ -341,6 +378,7 @@ class MemoryProcesses:
         return process is not None and process.alive and process.run == run and process.argv is None
 
     def end_tree(self, *, run: UUID, pid: int | None, started: str | None, grace: timedelta) -> None:
+        self._machine.graces[run] = grace
         root = self._exact(pid, started)
         tree = [process for process in self._machine.processes.values() if process.alive and process.run == run]
         tree += [p for p in self._below(root) if p not in tree] if root else []
@@ -366,7 +404,33 @@ class MemoryProcesses:
         process = self._machine.processes.get(pid)
         return [process.parent, *self.ancestors(process.parent)] if process and process.parent != 1 else []
 
+    def lineage(self, pid: int) -> Lineage:
+        pids = (pid, *self.ancestors(pid)) if pid in self._machine.processes else ()
+        processes = [self._machine.processes[one] for one in pids]
+        return Lineage(pids=pids, session=pid, runs=tuple(p.run for p in processes if p.run))
 
+    def usage(self, roots: Sequence[Rooted]) -> dict[UUID, Usage]:
+        trees = {root.run: self._tree(root) for root in roots}
+        return {
+            run: Usage(cpu_seconds=1.0, rss=sum(process.memory for process in tree), processes=len(tree))
+            for run, tree in trees.items()
+            if tree
+        }
+
+    def memory(self, roots: Sequence[Rooted]) -> dict[UUID, int]:
+        return {run: usage.rss for run, usage in self.usage(roots).items()}
+
+    def _tree(self, root: Rooted) -> list[Process]:
+        return [process for process in self._machine.processes.values() if process.alive and process.run == root.run]
+
+    def enclose(self, run: UUID, pid: int, *, memory: int | None = None) -> None:
+        self._machine.enclosed[run] = memory
+
+    def confinement(self) -> str:
+        return "memory"
+
+
+@one_at_a_time
 class MemoryLaunches:
     """`genie.ports.Launches`."""
 
@@ -407,3 +471,42 @@ class MemoryLaunches:
         machine.waiting = {run: launch for run, launch in machine.waiting.items() if run in runs}
         machine.environments = {id_: env for id_, env in machine.environments.items() if id_ in sessions}
         machine.prompts = {id_: prompt for id_, prompt in machine.prompts.items() if id_ in sessions | runs}
+
+
+class MemoryRunLogs:
+    """`genie.ports.RunLogs`: pieces of `piece` characters; a mark is a place in a log."""
+
+    piece = 20
+
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+
+    def path(self, run: UUID) -> str:
+        return f"{HOME}/logs/runs/{run}.log"
+
+    def begin(self, run: UUID) -> str:
+        if "begin" in self._machine.fails:
+            raise self._machine.fails["begin"]
+        self._machine.logs.setdefault(run, "")
+        return self.path(run)
+
+    def has(self, run: UUID) -> bool:
+        return run in self._machine.logs
+
+    def tail(self, run: UUID, *, lines: int | None) -> LogPiece:
+        text = self._machine.logs.get(run, "")
+        last = "".join(text.splitlines(keepends=True)[-lines:]) if lines else text
+        return self._from(run, len(text) - len(last))
+
+    def after(self, run: UUID, mark: str) -> LogPiece:
+        if not mark.isdecimal():
+            raise BadInput(f"{mark!r} is no mark in a log")
+        return self._from(run, int(mark))
+
+    def sweep(self, *, keep: frozenset[UUID]) -> None:
+        self._machine.logs = {run: text for run, text in self._machine.logs.items() if run in keep}
+
+    def _from(self, run: UUID, at: int) -> LogPiece:
+        text = self._machine.logs.get(run, "")
+        end = min(at + self.piece, len(text))
+        return LogPiece(content=text[at:end].encode(), mark=str(end), more=end < len(text))

@@ -16,12 +16,24 @@ from uuid import UUID
 from genie.domain.agent import Agent, Desired, Life
 from genie.domain.errors import BadInput, Conflict, Failed, GenieError, RegistryAway, Stale
 from genie.domain.events import Event
-from genie.domain.session import Run, Session, Standing
+from genie.domain.session import PaneIdentity, Run, Session, Standing
 from genie.domain.team import Team
 from genie.domain.template import Template
-from genie.ports import Attempt, Wanted
+from genie.domain.tree import Branch, Pace
+from genie.domain.usage import Sample
+from genie.ports import Attempt, Leaf, Relative, Vital, Wanted, Windows
+from tests.services.vitals import MemorySamples, live_on
 
 AT_WORK = frozenset({Life.QUEUED, Life.SPAWNING, Life.RUNNING, Life.DEAD, Life.RESUMING})
+
+
+@dataclass(frozen=True)
+class Spawn:
+    """A spawn that was counted, with its ancestors of then."""
+
+    agent: UUID
+    line: tuple[UUID, ...]
+    at: datetime
 
 
 @dataclass
@@ -34,9 +46,10 @@ class Store:
     attempts: dict[UUID, Attempt] = field(default_factory=dict)
     teams: dict[str, Team] = field(default_factory=dict)
     templates: dict[str, Template] = field(default_factory=dict)
+    spawns: list[Spawn] = field(default_factory=list)
 
     def copy(self) -> Store:
-        return Store(*(dict(getattr(self, table.name)) for table in fields(self)))
+        return Store(*(getattr(self, table.name).copy() for table in fields(self)))
 
     def standing(self, agent: Agent) -> Standing:
         session = self.sessions[agent.session] if agent.session else None
@@ -76,6 +89,49 @@ class MemoryTx:
     def standing_of(self, agent: UUID) -> Standing | None:
         found = self.store.agents.get(agent)
         return self.store.standing(found) if found else None
+
+    def lock_tree(self, root: UUID) -> None:
+        """Held already, too."""
+
+    def line(self, agent: UUID) -> list[Agent]:
+        line: list[Agent] = []
+        here: UUID | None = agent
+        while here is not None and here in self.store.agents:
+            line.append(self.store.agents[here])
+            assert len(line) < 1000, "a tree that bites its tail"
+            here = line[-1].parent
+        return line
+
+    def census(self, line: Sequence[Agent], *, since: Windows) -> tuple[list[Branch], Pace]:
+        spawns = self.store.spawns
+        of_parent = sum(1 for spawn in spawns if spawn.line[0] == line[0].id and spawn.at > since.parent)
+        of_tree = sum(1 for spawn in spawns if line[-1].id in spawn.line and spawn.at > since.root)
+        return [self._branch(agent) for agent in line], Pace(of_parent=of_parent, of_tree=of_tree)
+
+    def _branch(self, agent: Agent) -> Branch:
+        family = [standing.agent for standing in self.descendants(agent.id) if standing.agent.counted]
+        return Branch(
+            id=agent.id,
+            name=agent.name,
+            depth=agent.depth,
+            limits=agent.limits,
+            children=sum(1 for one in family if one.parent == agent.id),
+            descendants=len(family),
+            total=sum(1 for spawn in self.store.spawns if agent.id in spawn.line),
+        )
+
+    def descendants(self, agent: UUID) -> list[Standing]:
+        found: list[Standing] = []
+        generation = {agent}
+        while generation:
+            children = [a for a in self.store.agents.values() if a.parent in generation]
+            children.sort(key=lambda a: (a.created_at, a.id))
+            found += [self.store.standing(a) for a in children if a.life is not Life.TERMINATED]
+            generation = {a.id for a in children}
+        return found
+
+    def add_spawn(self, child: Agent, *, line: Sequence[UUID], at: datetime) -> None:
+        self.store.spawns = [*self.store.spawns, Spawn(child.id, tuple(line), at)]
 
     def taken(self, prefix: str) -> frozenset[str]:
         return frozenset(agent.name for agent in self._there() if agent.name.startswith(prefix))
@@ -172,6 +228,7 @@ class MemoryRegistry:
         self.beats: dict[str, datetime | None] = {}
         self.away = False
         self.commits = 0
+        self.samples = MemorySamples()
         self._lock = Lock()
         self._owner: int | None = None
 
@@ -210,7 +267,7 @@ class MemoryRegistry:
         store = self.store
         open_ones = {run.agent for run in store.live_runs()}
         own = [agent for agent in store.agents.values() if agent.host == host]
-        busy = [agent for agent in own if agent.life in AT_WORK or agent.id in open_ones or _to_be_gone(agent)]
+        busy = [agent for agent in own if agent.id in open_ones or _to_be_looked_at(agent, at)]
         return [store.standing(agent) for agent in sorted(busy, key=lambda a: (a.created_at, a.id))]
 
     def last_beat(self, host: str) -> datetime | None:
@@ -238,6 +295,30 @@ class MemoryRegistry:
     def children(self, agent: UUID) -> list[Standing]:
         return [standing for standing in self.roster(Wanted(all=True)) if standing.agent.parent == agent]
 
+    def bearer(self, token: str) -> tuple[Standing, Run] | None:
+        self._answer()
+        run = next((run for run in self.store.runs.values() if run.token == token), None)
+        return (self.store.standing(self.store.agents[run.agent]), run) if run else None
+
+    def live_panes(self, host: str) -> dict[UUID, PaneIdentity]:
+        self._answer()
+        live = [run for run in self.store.live_runs() if self.store.agents[run.agent].host == host]
+        return {run.id: run.pane for run in live if run.pane}
+
+    def forget_spawns(self, *, before: datetime) -> int:
+        self._answer()
+        alive = [agent for agent in self.store.agents.values() if agent.life is not Life.TERMINATED]
+        there = {agent.id for agent in alive} | {agent.root for agent in alive}
+        kept = [spawn for spawn in self.store.spawns if spawn.at >= before or there & set(spawn.line)]
+        forgotten = len(self.store.spawns) - len(kept)
+        self.store.spawns = kept
+        return forgotten
+
+    def relatives(self, agents: Sequence[UUID]) -> dict[UUID, Relative]:
+        self._answer()
+        known = [self.store.agents[id_] for id_ in agents if id_ in self.store.agents]
+        return {agent.id: Relative(agent.name, agent.life) for agent in known}
+
     def agent_names(self, agents: Sequence[UUID]) -> dict[UUID, str]:
         self._answer()
         return {id_: self.store.agents[id_].name for id_ in agents if id_ in self.store.agents}
@@ -262,6 +343,30 @@ class MemoryRegistry:
         there = {agent.id for agent in self.store.agents.values() if agent.life is not Life.TERMINATED}
         sessions = frozenset(s.id for s in self.store.sessions.values() if s.agent in there)
         return sessions, frozenset(run.id for run in self.store.live_runs())
+
+    # ---- use ----
+
+    def add_samples(self, samples: Sequence[Sample]) -> None:
+        self._answer()
+        self.samples.add(samples)
+
+    def roll_up(self, now: datetime) -> None:
+        self._answer()
+        self.samples.forget(now)
+
+    def vitals(self, host: str, *, wanted: Wanted, since: datetime, now: datetime) -> list[Vital]:
+        everybody = self.roster(Wanted(all=True))
+        live = [standing for standing in everybody if live_on(host, standing, wanted)]
+        return [self.samples.vital(standing, everybody, since=since, now=now) for standing in live]
+
+    def grove(self, *, top: str | None, everything: bool, now: datetime) -> list[Leaf]:
+        found = self.find(top) if top else None
+        if top and found is None:
+            return []
+        first = found.agent.id if found else None
+        return self.samples.grove(
+            self.roster(Wanted(all=True)), top=first, everything=everything, now=now, beats=self.beats
+        )
 
     # ---- events ----
 
@@ -302,9 +407,11 @@ class MemoryRegistry:
         return [(session, team) for session, team in leads if session]
 
 
-def _to_be_gone(agent: Agent) -> bool:
-    """A kill that was wanted and is not carried out, whatever the agent's life is."""
-    return agent.desired is Desired.GONE and agent.life is not Life.TERMINATED
+def _to_be_looked_at(agent: Agent, now: datetime) -> bool:
+    """At work; or a kill that was wanted and is not carried out; or one that is to come back, or has expired."""
+    gone = agent.desired is Desired.GONE and agent.life is not Life.TERMINATED
+    suspended = agent.life is Life.SUSPENDED and (agent.desired is Desired.RUNNING or agent.expired(now=now))
+    return agent.life in AT_WORK or gone or suspended
 
 
 def _selected(agent: Agent, wanted: Wanted) -> bool:

@@ -74,6 +74,11 @@ def _queued(bench: Bench) -> None:
     bench.at_project = lambda rules: rules
 
 
+def _expiring(bench: Bench) -> None:
+    bench.spawn(ttl="10s")
+    bench.clock.advance(timedelta(seconds=10))
+
+
 def _beat(bench: Bench) -> None:
     bench.beat()
 
@@ -93,6 +98,7 @@ STORIES = {
     "stop of a dead one": Story(_died, lambda bench: bench.stop()),
     "kill": Story(_spawn, lambda bench: bench.kill()),
     "kill of a suspended one": Story(_suspended, lambda bench: bench.kill()),
+    "time to live": Story(_expiring, _beat),
     "kill of a done one": Story(_done, lambda bench: bench.kill()),
 }
 

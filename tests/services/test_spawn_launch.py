@@ -53,14 +53,17 @@ def test_the_environment_of_a_child_byte_for_byte(bench: Bench) -> None:
         "LLM_PROVIDER": "claude",
         "SPAWN_DEPTH": "0",
         "GENIE_RUN_ID": str(standing.run.id),
+        "GENIE_AGENT_TOKEN": env_of(bench)["GENIE_AGENT_TOKEN"],
     }
+    assert standing.run.token == bench.secrets.digest(env_of(bench)["GENIE_AGENT_TOKEN"])
 
 
 def test_nothing_of_the_caller_s_own_pane_and_run_is_inherited(bench: Bench) -> None:
     told = dict.fromkeys(NOT_INHERITED, "caller's") | {"GENIE_TEAM": "", "TMUX": "", "TMUX_PANE": "%0"}
+    told["GENIE_AGENT_TOKEN"] = ""
     bench.spawn(caller=bench.caller(told))
     assert "caller's" not in env_of(bench).values()
-    assert not {"TMUX", "TMUX_PANE", "GENIE_PARENT", "GENIE_ROOT", "GENIE_AGENT_TOKEN"} & set(env_of(bench))
+    assert not {"TMUX", "TMUX_PANE", "GENIE_PARENT", "GENIE_ROOT"} & set(env_of(bench))
 
 
 def test_the_registry_keeps_names_the_file_keeps_values(bench: Bench) -> None:
@@ -77,7 +80,9 @@ def test_a_resume_gets_the_same_environment_with_its_own_run(bench: Bench) -> No
     before = env_of(bench)
     bench.stop()
     bench.resume()
-    assert env_of(bench) == {**before, "GENIE_RUN_ID": str(bench.run().id)}
+    own = {"GENIE_RUN_ID": str(bench.run().id), "GENIE_AGENT_TOKEN": env_of(bench)["GENIE_AGENT_TOKEN"]}
+    assert env_of(bench) == {**before, **own}
+    assert before["GENIE_AGENT_TOKEN"] != own["GENIE_AGENT_TOKEN"]
     assert before["GENIE_RUN_ID"] != env_of(bench)["GENIE_RUN_ID"]
 
 

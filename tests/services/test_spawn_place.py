@@ -10,7 +10,7 @@ import pytest
 from genie.domain.agent import Life, Parallel, Resume
 from genie.domain.errors import Conflict, Foreign, NotFound, Refused, TerminalAway
 from genie.domain.team import ClaudeTeam, Layout
-from genie.services.kin import Kin, kin_of
+from genie.services.kin import parent_of
 from genie.services.order import Caller
 from tests.services.bench import Bench
 from tests.services.machine import DEFAULT_SOCKET, Pane
@@ -293,7 +293,7 @@ def test_a_parent_is_named_by_a_pid_above_the_caller(bench: Bench) -> None:
     caller = bench.machine.begin(parent=shell.pid)
     for pid in (caller.pid, shell.pid, bench.process("root").pid):
         order = bench.order("child", parent_pid=pid, caller=bench.caller(pid=caller.pid))
-        assert kin_of(bench.world, order).parent == root.id
+        assert parent_of(bench.world, order) == root.id
 
 
 def test_a_pid_that_is_not_above_the_caller_is_refused(bench: Bench) -> None:
@@ -309,7 +309,7 @@ def test_a_pid_that_is_not_above_the_caller_is_refused(bench: Bench) -> None:
 
 
 def test_without_a_parent_it_is_a_root(bench: Bench) -> None:
-    assert kin_of(bench.world, bench.order("ada")) == Kin()
+    assert parent_of(bench.world, bench.order("ada")) is None
 
 
 # ---- a place that changes between deciding and making ----------------------------------------

@@ -12,13 +12,16 @@ from sqlalchemy import create_engine
 from sqlalchemy.pool import QueuePool
 
 from genie.adapters.postgres import rows, sql
+from genie.adapters.postgres import samples as kept
 from genie.adapters.postgres.connect import connect, parameters
 from genie.adapters.postgres.errors import translated
 from genie.adapters.postgres.tx import Params, PostgresTx, fetch
+from genie.domain.agent import Life
 from genie.domain.events import Event
-from genie.domain.session import Run, Session, Standing
+from genie.domain.session import PaneIdentity, Run, Session, Standing
 from genie.domain.team import Team
-from genie.ports import Wanted
+from genie.domain.usage import Sample
+from genie.ports import Leaf, Relative, Vital, Wanted
 
 POOL_TIMEOUT = 10
 """Seconds to wait for a free connection of the pool."""
@@ -92,6 +95,25 @@ class PostgresRegistry:
         """All of them, terminated ones too, in the order of team and name."""
         return self._standings(sql.CHILDREN, {"id": agent})
 
+    def bearer(self, token: str) -> tuple[Standing, Run] | None:
+        found = self._fetch(sql.BEARER, {"token": token})
+        if not found:
+            return None
+        row, runs = found[0], len(sql.RUN)
+        return rows.to_standing(row[runs:]), rows.to_run([*row[:runs], 0])
+
+    def live_panes(self, host: str) -> dict[UUID, PaneIdentity]:
+        runs = [rows.to_run([*row, 0]) for row in self._fetch(sql.LIVE_PANES, {"host": host})]
+        return {run.id: run.pane for run in runs if run.pane}
+
+    def forget_spawns(self, *, before: datetime) -> int:
+        with translated(), self._reading.connect() as connection:
+            return connection.exec_driver_sql(sql.FORGET_SPAWNS, {"before": before}).rowcount
+
+    def relatives(self, agents: Sequence[UUID]) -> dict[UUID, Relative]:
+        found = self._fetch(sql.RELATIVES, {"ids": list(agents)}) if agents else []
+        return {id_: Relative(name, Life(life)) for id_, name, life in found}
+
     def agent_names(self, agents: Sequence[UUID]) -> dict[UUID, str]:
         return dict(self._fetch(sql.AGENT_NAMES, {"ids": list(agents)})) if agents else {}
 
@@ -123,6 +145,24 @@ class PostgresRegistry:
 
     def last_event(self) -> int:
         return int(self._fetch(sql.LAST_EVENT, {})[0][0])
+
+    # ---- use ----
+
+    def add_samples(self, samples: Sequence[Sample]) -> None:
+        with translated(), self._reading.connect() as connection:
+            kept.add(connection, samples)
+
+    def roll_up(self, now: datetime) -> None:
+        with translated(), self._reading.connect() as connection:
+            kept.roll_up(connection, now)
+
+    def vitals(self, host: str, *, wanted: Wanted, since: datetime, now: datetime) -> list[Vital]:
+        with translated(), self._reading.connect() as connection:
+            return kept.vitals(connection, host, wanted=wanted, since=since, now=now)
+
+    def grove(self, *, top: str | None, everything: bool, now: datetime) -> list[Leaf]:
+        with translated(), self._reading.connect() as connection:
+            return kept.grove(connection, top=top, everything=everything, now=now)
 
     # ---- teams ----
 

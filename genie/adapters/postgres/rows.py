@@ -12,12 +12,13 @@ from typing import Any
 from uuid import UUID
 
 from genie.adapters.postgres.sql import AGENT, SESSION
-from genie.domain.agent import Activity, Agent, Desired, Life, Placement, Restart, Why
+from genie.domain.agent import Activity, Agent, Desired, Life, Placement, Reason, Restart, Why
 from genie.domain.events import Event, Kind
 from genie.domain.resume import Policy
 from genie.domain.session import Launch, PaneIdentity, Run, ServerIdentity, Session, Standing
 from genie.domain.team import Team, TierAnswer
 from genie.domain.template import Template
+from genie.domain.tree import Limits, read_wish, write_limits
 
 Row = Sequence[Any]
 
@@ -25,6 +26,7 @@ _LIFE = {life.value: life for life in Life}
 _DESIRED = {desired.value: desired for desired in Desired}
 _ACTIVITY = {activity.value: activity for activity in Activity}
 _RESTART = {restart.value: restart for restart in Restart}
+_REASON = {reason.value: reason for reason in Reason}
 _WHY = {why.value: why for why in Why}
 _KIND = {kind.value: kind for kind in Kind}
 
@@ -102,6 +104,12 @@ def of_agent(agent: Agent) -> dict[str, object]:
         "created_at": agent.created_at,
         "changed_at": agent.changed_at,
         "version": agent.version,
+        "root": agent.root,
+        "limits": _limits_text(agent.limits),
+        "ttl": agent.ttl,
+        "expires_at": agent.expires_at,
+        "ending": agent.ending.value if agent.ending else None,
+        "suspended_with": agent.suspended_with,
     }
 
 
@@ -139,6 +147,7 @@ def of_run(run: Run) -> dict[str, object]:
         "ended_at": run.ended_at,
         "exit_code": run.exit_code,
         "signal": run.signal,
+        "token": run.token,
     }
 
 
@@ -159,6 +168,7 @@ def _of_pane(pane: PaneIdentity | None) -> dict[str, object]:
 def of_template(template: Template) -> dict[str, object]:
     fields = asdict(template)
     kept = {name: fields.pop(name) for name in ("source", "name", "scope", "checksum", "prompt")}
+    fields["spawn"] = write_limits(template.spawn)
     return kept | {"scope": template.scope.value, "fields": to_json(fields)}
 
 
@@ -188,7 +198,8 @@ def to_agent(row: Row) -> Agent:
     (id_, name, role, host, team, team_tier, team_explicit, team_chain, provider, model, color, life, desired, reason,
      activity, activity_since, activity_source, session, run, auto_resume, restart, max_attempts, cooldown,
      stable_after, attempts, last_attempt, limited_until, cwd, tags, description, parent, depth, socket, tmux_session,
-     window, layout, beside, own_window, created_at, changed_at, version) = row
+     window, layout, beside, own_window, created_at, changed_at, version, root, limits, ttl, expires_at, ending,
+     suspended_with) = row
     # fmt: on
     return Agent(
         id=id_,
@@ -220,7 +231,13 @@ def to_agent(row: Row) -> Agent:
         tags=tuple(tags),
         description=description,
         parent=parent,
+        root=root,
         depth=depth,
+        limits=_limits(limits),
+        ttl=ttl,
+        expires_at=expires_at,
+        ending=_REASON[ending] if ending else None,
+        suspended_with=suspended_with,
         placement=_placement(socket, tmux_session, window, layout, beside, own_window),
         created_at=created_at,
         changed_at=changed_at,
@@ -234,6 +251,16 @@ def to_agent(row: Row) -> Agent:
 @lru_cache(maxsize=1024)
 def _chain(text: str) -> tuple[TierAnswer, ...]:
     return tuple(TierAnswer(**answer) for answer in json.loads(text))
+
+
+@lru_cache(maxsize=1024)
+def _limits(text: str) -> Limits:
+    return Limits().over(read_wish(json.loads(text)))
+
+
+@lru_cache(maxsize=1024)
+def _limits_text(limits: Limits) -> str:
+    return to_json(write_limits(limits))
 
 
 @lru_cache(maxsize=1024)
@@ -264,7 +291,7 @@ def to_session(row: Row) -> Session:
 def to_run(row: Row) -> Run:
     # fmt: off
     (id_, agent_id, session, why, attempt, socket, server_pid, server_started, pane, pid, started, pane_run,
-     tmux_session, window, created_at, deadline, live_at, ended_at, exit_code, signal, missed) = row
+     tmux_session, window, created_at, deadline, live_at, ended_at, exit_code, signal, token, missed) = row
     # fmt: on
     place = None
     if pane is not None:
@@ -285,12 +312,26 @@ def to_run(row: Row) -> Run:
         exit_code=exit_code,
         signal=signal,
         missed=missed or 0,
+        token=token,
     )
 
 
 def to_team(row: Row) -> Team:
-    id_, name, lead, tmux_session, layout, cwd, created_at = row
-    return Team(id=id_, name=name, lead=lead, tmux_session=tmux_session, layout=layout, cwd=cwd, created_at=created_at)
+    id_, name, lead, tmux_session, layout, cwd, created_at, spawn = row
+    return Team(
+        id=id_,
+        name=name,
+        lead=lead,
+        tmux_session=tmux_session,
+        layout=layout,
+        cwd=cwd,
+        created_at=created_at,
+        spawn=read_wish(spawn),
+    )
+
+
+def of_team(team: Team) -> dict[str, object]:
+    return asdict(team) | {"spawn": to_json(write_limits(team.spawn))}
 
 
 def to_event(row: Row) -> Event:

@@ -23,9 +23,12 @@ TEAM = _names(tables.teams)
 EVENT = ["id", "seq", "kind", "at", "agent_id", "session_id", "run_id", "payload"]
 
 
+_AS_TEXT = ("team_chain", "limits")
+"""JSON that is decoded by a cache, which is asked by its text."""
+
+
 def _columns(alias: str, names: list[str]) -> str:
-    # The chain of tiers is decoded by a cache that is asked by its text.
-    return ", ".join(f"{alias}.{name}::text" if name == "team_chain" else f"{alias}.{name}" for name in names)
+    return ", ".join(f"{alias}.{name}::text" if name in _AS_TEXT else f"{alias}.{name}" for name in names)
 
 
 def _values(names: list[str]) -> str:
@@ -47,12 +50,12 @@ def _assign(names: list[str]) -> str:
 
 # ---- reading --------------------------------------------------------------------------------
 
-_STANDING_COLUMNS = f"{_columns('a', AGENT)}, {_columns('s', SESSION)}, {_columns('r', RUN)}, h.missed"
-_STANDING_TABLES = (
+STANDING_COLUMNS = f"{_columns('a', AGENT)}, {_columns('s', SESSION)}, {_columns('r', RUN)}, h.missed"
+STANDING_TABLES = (
     "agents a left join sessions s on s.id = a.session_id left join runs r on r.id = a.run_id"
     " left join heartbeats h on h.run_id = r.id"
 )
-STANDING = f"select {_STANDING_COLUMNS} from {_STANDING_TABLES}"  # noqa: S608
+STANDING = f"select {STANDING_COLUMNS} from {STANDING_TABLES}"  # noqa: S608
 
 STANDING_OF_NAME = f"{STANDING} where a.name = %(name)s and a.life <> 'terminated'"
 STANDING_OF = f"{STANDING} where a.id = %(id)s"
@@ -60,7 +63,7 @@ FIND = f"{STANDING} where a.name = %(name)s order by (a.life = 'terminated'), a.
 CHILDREN = f"{STANDING} where a.parent = %(id)s order by a.team, a.name, a.created_at"
 
 OWNERS = (
-    f"select mine.id, {_STANDING_COLUMNS} from {_STANDING_TABLES}"  # noqa: S608
+    f"select mine.id, {STANDING_COLUMNS} from {STANDING_TABLES}"  # noqa: S608
     " join runs mine on mine.agent_id = a.id where mine.id = any(%(runs)s)"
 )
 
@@ -77,7 +80,9 @@ _BEAT_WITH = (
     " lived as (update hosts set beats = beats + 1, last_beat_at = %(at)s from quick where id = %(host)s),"
     " busy as (select id from agents where host = %(host)s"
     " and (life in ('queued', 'spawning', 'running', 'dead', 'resuming')"
-    " or (desired = 'gone' and life <> 'terminated'))"
+    " or (desired = 'gone' and life <> 'terminated')"
+    " or (desired = 'running' and life = 'suspended')"
+    " or (expires_at <= %(at)s and desired <> 'gone' and life = 'suspended'))"
     " union select agent_id from runs where ended_at is null)"
 )
 _BUSY = "a.host = %(host)s and a.id in (select id from busy)"
@@ -90,6 +95,63 @@ JOIN_HOST = (
     " on conflict (id) do update set name = excluded.name, boot = excluded.boot, joined_at = excluded.joined_at"
 )
 
+BEARER = (
+    f"select {_columns('t', RUN)}, {STANDING_COLUMNS} from runs t join agents a on a.id = t.agent_id"  # noqa: S608
+    " left join sessions s on s.id = a.session_id left join runs r on r.id = a.run_id"
+    " left join heartbeats h on h.run_id = r.id where t.token = %(token)s"
+)
+LIVE_PANES = (
+    f"select {_columns('r', RUN)} from runs r join agents a on a.id = r.agent_id"  # noqa: S608
+    " where r.ended_at is null and r.pane is not null and a.host = %(host)s"
+)
+
+# ---- trees ----------------------------------------------------------------------------------
+
+LOCK_TREE = "select pg_advisory_xact_lock(hashtextextended(%(root)s, 1735288170))"
+
+LINE = (
+    f"with recursive line(id, level) as (select %(id)s::uuid, 0 union all"  # noqa: S608
+    " select a.parent, level + 1 from agents a join line l on a.id = l.id where a.parent is not null and level < 1000)"
+    f" select {_columns('a', AGENT)} from line l join agents a on a.id = l.id order by l.level"
+)
+_AT_WORK = "('queued', 'spawning', 'running', 'resuming', 'dead')"
+
+
+def _counted(alias: str) -> str:
+    """A condition: the agent takes a place in its tree."""
+    coming = f"{alias}.life = 'suspended' and {alias}.desired = 'running'"
+    return f"({alias}.life in {_AT_WORK} or ({coming}))"
+
+
+_BELOW = (
+    "with recursive below(top, id) as (select a.parent, a.id from agents a where a.parent = any(%(line)s)"
+    " union all select b.top, a.id from agents a join below b on a.parent = b.id)"
+)
+CENSUS = (
+    f"{_BELOW} select w.id, (select count(*) from agents c where c.parent = w.id and {_counted('c')}),"  # noqa: S608
+    f" (select count(*) from below b join agents d on d.id = b.id where b.top = w.id and {_counted('d')}),"
+    " (select count(*) from spawns s where s.line @> array[w.id]) from unnest(%(line)s::uuid[]) w(id)"
+)
+PACE = (
+    "select count(*) filter (where parent = %(parent)s and at > %(parent_since)s),"
+    " count(*) filter (where at > %(root_since)s) from spawns where line @> array[%(root)s::uuid]"
+    " and at > least(%(parent_since)s, %(root_since)s)"
+)
+DESCENDANTS = (
+    "with recursive below(id, level) as (select id, 1 from agents where parent = %(id)s"  # noqa: S608
+    " union all select a.id, level + 1 from agents a join below b on a.parent = b.id)"
+    f" {STANDING} join below b on b.id = a.id where a.life <> 'terminated' order by b.level, a.created_at, a.id"
+)
+ADD_SPAWN = "insert into spawns (agent_id, parent, line, at) values (%(agent)s, %(parent)s, %(line)s, %(at)s)"
+
+FORGET_SPAWNS = (
+    "delete from spawns s where s.at < %(before)s and not exists"
+    " (select from agents a where a.life <> 'terminated' and (a.id = any(s.line) or a.root = any(s.line)))"
+)
+
+# ---- rosters --------------------------------------------------------------------------------
+
+RELATIVES = "select id, name, life from agents where id = any(%(ids)s)"
 AGENT_NAMES = "select id, name from agents where id = any(%(ids)s)"
 SESSIONS = f"select {_columns('s', SESSION)} from sessions s where s.agent_id = %(agent)s order by s.created_at, s.id"  # noqa: S608
 RUNS = (

@@ -9,12 +9,14 @@ from collections.abc import Iterable
 from enum import Enum
 
 from sqlalchemy import (
+    REAL,
     BigInteger,
     Boolean,
     CheckConstraint,
     Column,
     DateTime,
     ForeignKeyConstraint,
+    Identity,
     Index,
     Integer,
     Interval,
@@ -102,6 +104,7 @@ teams = Table(
     _need("layout", Text),
     _need("cwd", Text),
     _time("created_at"),
+    Column("spawn", JSONB(), nullable=False),
     _key("teams", "id"),
     UniqueConstraint("name", name="teams_name_key"),
 )
@@ -164,6 +167,12 @@ agents = Table(
     _time("created_at"),
     _time("changed_at"),
     _need("version", BigInteger),
+    _uuid("root"),
+    Column("limits", JSONB(), nullable=False),
+    Column("ttl", Interval(), nullable=True),
+    _time("expires_at", null=True),
+    _maybe("ending", Text),
+    _uuid("suspended_with", null=True),
     _key("agents", "id"),
     _to("agents", "host", "hosts.id"),
     _to("agents", "team", "teams.name"),
@@ -174,6 +183,7 @@ agents = Table(
     _one_of("desired", Desired, "agents"),
     _one_of("activity", Activity, "agents"),
     _one_of("restart", Restart, "agents"),
+    _one_of("ending", Reason, "agents"),
     # A reason may go on after a colon: "start_failed: no such file".
     CheckConstraint(
         f"life <> 'failed' or reason is null or split_part(reason, ':', 1) in ({words(Reason)})", name="agents_reason"
@@ -189,6 +199,8 @@ agents = Table(
     ),
     Index("agents_team", "team", "name"),
     Index("agents_parent", "parent", postgresql_where=text("parent is not null")),
+    Index("agents_root", "root"),
+    Index("agents_expiring", "host", "expires_at", postgresql_where=text("expires_at is not null")),
 )
 
 sessions = Table(
@@ -239,6 +251,7 @@ runs = Table(
     # Copies of the session's: an index cannot look into another table.
     _need("provider", Text),
     _maybe("provider_session", Text),
+    _maybe("token", Text),
     _key("runs", "id"),
     _to("runs", "agent_id", "agents.id"),
     _to("runs", "session_id", "sessions.id"),
@@ -257,6 +270,39 @@ runs = Table(
         postgresql_where=text("ended_at is null and provider_session is not null"),
     ),
     Index("runs_agent", "agent_id", "created_at"),
+    Index("runs_token", "token", unique=True, postgresql_where=text("token is not null")),
+)
+
+# One row a spawn that was let into a tree; `line` are its ancestors of then. No foreign keys: it is a count.
+spawns = Table(
+    "spawns",
+    metadata,
+    Column("id", BigInteger(), Identity(always=True), nullable=False),
+    _uuid("agent_id"),
+    _uuid("parent"),
+    Column("line", ARRAY(Uuid()), nullable=False),
+    _time("at"),
+    _key("spawns", "id"),
+    Index("spawns_line", "line", postgresql_using="gin"),
+    Index("spawns_parent", "parent", "at"),
+)
+
+# What runs used: as it was looked at (a span of 5 s), and the means of each minute and quarter of an hour, by the time
+# their span begins. `n` is how many looks a row is made of. No foreign keys: they are many, and gone before the run is.
+samples = Table(
+    "samples",
+    metadata,
+    _uuid("run_id"),
+    _need("span", SmallInteger),
+    _time("at"),
+    Column("cpu", REAL(), nullable=False),
+    _need("rss", BigInteger),
+    _need("rss_max", BigInteger),
+    _need("processes", Integer),
+    _need("n", Integer),
+    _key("samples", "run_id", "span", "at"),
+    CheckConstraint("span in (5, 60, 900)", name="samples_span"),
+    Index("samples_at", "span", "at"),
 )
 
 heartbeats = Table(

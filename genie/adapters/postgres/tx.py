@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +19,8 @@ from genie.domain.events import Event
 from genie.domain.session import Run, Session, Standing
 from genie.domain.team import Team
 from genie.domain.template import Template
-from genie.ports import Attempt
+from genie.domain.tree import Branch, Pace
+from genie.ports import Attempt, Windows
 
 Params = Mapping[str, object]
 
@@ -32,6 +34,18 @@ def fetch(connection: Connection, statement: str, params: Params) -> list[tuple[
         raise Failed("a statement that reads has returned no rows")
     found: list[tuple[Any, ...]] = list(cursor.fetchall())
     return found
+
+
+def _branch(agent: Agent, children: int, descendants: int, total: int) -> Branch:
+    return Branch(
+        id=agent.id,
+        name=agent.name,
+        depth=agent.depth,
+        limits=agent.limits,
+        children=children,
+        descendants=descendants,
+        total=total,
+    )
 
 
 class PostgresTx:
@@ -53,6 +67,26 @@ class PostgresTx:
 
     def standing_of(self, agent: UUID) -> Standing | None:
         return self._standing(sql.STANDING_OF, {"id": agent})
+
+    def lock_tree(self, root: UUID) -> None:
+        self._fetch(sql.LOCK_TREE, {"root": f"genie:tree:{root}"})
+
+    def line(self, agent: UUID) -> list[Agent]:
+        return [rows.to_agent(row) for row in self._fetch(sql.LINE, {"id": agent})]
+
+    def census(self, line: Sequence[Agent], *, since: Windows) -> tuple[list[Branch], Pace]:
+        counts = {row[0]: row[1:] for row in self._fetch(sql.CENSUS, {"line": [agent.id for agent in line]})}
+        pace = {
+            "parent": line[0].id,
+            "root": line[-1].id,
+            "parent_since": since.parent,
+            "root_since": since.root,
+        }
+        of_parent, of_tree = self._fetch(sql.PACE, pace)[0]
+        return [_branch(agent, *counts[agent.id]) for agent in line], Pace(of_parent=of_parent, of_tree=of_tree)
+
+    def descendants(self, agent: UUID) -> list[Standing]:
+        return [rows.to_standing(row) for row in self._fetch(sql.DESCENDANTS, {"id": agent})]
 
     def taken(self, prefix: str) -> frozenset[str]:
         return frozenset(name for (name,) in self._fetch(sql.TAKEN, {"prefix": prefix}))
@@ -77,6 +111,9 @@ class PostgresTx:
             with self._noted():
                 raise Stale(f"'{agent.name}' was changed by somebody else just now", hint="try again")
         return replace(agent, version=agent.version + 1)
+
+    def add_spawn(self, child: Agent, *, line: Sequence[UUID], at: datetime) -> None:
+        self._write(sql.ADD_SPAWN, {"agent": child.id, "parent": line[0], "line": list(line), "at": at})
 
     def add_session(self, session: Session) -> None:
         self._write(sql.ADD_SESSION, rows.of_session(session))
@@ -105,7 +142,7 @@ class PostgresTx:
         self._write(sql.CLOSE_ATTEMPT, {"run": run, "outcome": outcome})
 
     def add_team(self, team: Team) -> None:
-        self._write(sql.ADD_TEAM, asdict(team))
+        self._write(sql.ADD_TEAM, rows.of_team(team))
 
     def keep_template(self, template: Template) -> None:
         self._write(sql.KEEP_TEMPLATE, rows.of_template(template))

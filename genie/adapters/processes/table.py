@@ -26,7 +26,9 @@ _WAIT_FOR = 200
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """One line of the process table. `started` as in `SystemProcesses.started`, `age` orders by start."""
+    """One line of the process table. `started` as in `SystemProcesses.started`, `age` orders by start; `cpu` is in
+    seconds, `rss` in bytes. `image` becomes another one when the process runs another program, and its environment
+    with it; empty where the system does not tell."""
 
     pid: int
     parent: int
@@ -35,11 +37,17 @@ class Process:
     uid: int
     started: str
     age: float
+    cpu: float = 0.0
+    rss: int = 0
+    image: bytes = b""
 
 
 # ---- the process table ----------------------------------------------------------------------
 
 if sys.platform == "linux":
+    _TICK = 1 / os.sysconf("SC_CLK_TCK")
+    _LINE = 4096  # more than the longest
+    _PAGE = os.sysconf("SC_PAGE_SIZE")
 
     @cache
     def _boot() -> str:
@@ -48,25 +56,53 @@ if sys.platform == "linux":
     def look(pid: int) -> Process | None:
         """A living process; None for none or a zombie."""
         try:
-            with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123 - read for every process of the host
-                uid = os.fstat(file.fileno()).st_uid
-                field = file.read().rpartition(b")")[2].split()
+            descriptor = os.open(f"/proc/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)  # done for every process of the host
         except (FileNotFoundError, ProcessLookupError):
             return None
-        parent, group, session, threads, ticks = (int(field[place]) for place in (1, 2, 3, 17, 19))
+        try:
+            uid = os.fstat(descriptor).st_uid
+            name, _, rest = os.read(descriptor, _LINE).rpartition(b")")
+        except ProcessLookupError:
+            return None
+        finally:
+            os.close(descriptor)
+        field = rest.split()
+        parent, group, session, user, system, threads, ticks, pages = (
+            int(field[place]) for place in (1, 2, 3, 11, 12, 17, 19, 21)
+        )
         if field[0] in b"ZX" and threads <= 1:  # a zombie with threads has only lost its first one
             return None
-        return Process(pid, parent, group, session, uid, f"{_boot()}-{ticks}", ticks)
+        # An exec puts arguments and environment at another random address.
+        image = b" ".join((name, *field[45:49]))
+        started, cpu = f"{_boot()}-{ticks}", (user + system) * _TICK
+        return Process(pid, parent, group, session, uid, started, ticks, cpu, pages * _PAGE, image)
 
     def pids() -> list[int]:
         return [int(name) for name in os.listdir("/proc") if name.isdigit()]  # noqa: PTH208
 
-    def carries(process: Process, mark: bytes) -> bool:
+    def environment(process: Process) -> bytes | None:
+        """NAME=VALUE, each ended by a zero byte, as the process was given it; None where that cannot be read."""
         try:
             with open(f"/proc/{process.pid}/environ", "rb") as file:  # noqa: PTH123
-                return mark in file.read().split(b"\0")
+                return file.read()
         except (FileNotFoundError, ProcessLookupError, PermissionError):
-            return False
+            return None
+
+    def burden(process: Process) -> tuple[float, int]:
+        """CPU time in seconds, resident memory in bytes."""
+        return process.cpu, process.rss
+
+    def share(process: Process) -> int:
+        """Its proportional set size, swapped pages too, in bytes; the resident size where the kernel does not tell."""
+        try:
+            with open(f"/proc/{process.pid}/smaps_rollup", "rb") as file:  # noqa: PTH123
+                lines = [line.split() for line in file]
+        except (FileNotFoundError, ProcessLookupError):
+            now = look(process.pid)  # an old kernel, or an end
+            return now.rss if now is not None and now.started == process.started else 0
+        except PermissionError:
+            return process.rss
+        return 1024 * sum(int(line[1]) for line in lines if line[0] in (b"Pss:", b"SwapPss:"))
 
     def end_of(pid: int) -> int | None:
         """A descriptor that is readable once that process has ended; None when there is no such process."""
@@ -98,11 +134,27 @@ else:
     def pids() -> list[int]:
         return psutil.pids()
 
-    def carries(process: Process, mark: bytes) -> bool:
-        name, _, value = os.fsdecode(mark).partition("=")
+    def environment(process: Process) -> bytes | None:
+        """NAME=VALUE, each ended by a zero byte, as the process was given it; None where that cannot be read."""
         with suppress(psutil.Error, OSError):
-            return psutil.Process(process.pid).environ().get(name) == value
-        return False
+            given = psutil.Process(process.pid).environ()
+            return os.fsencode("".join(f"{name}={value}\0" for name, value in given.items()))
+        return None
+
+    def burden(process: Process) -> tuple[float, int]:
+        """CPU time in seconds, resident memory in bytes."""
+        with suppress(psutil.Error, OSError):
+            seen = psutil.Process(process.pid)
+            with seen.oneshot():
+                times, memory = seen.cpu_times(), seen.memory_info()
+            return times.user + times.system, memory.rss
+        return 0.0, 0
+
+    def share(process: Process) -> int:
+        """What would be free if it ended, in bytes; the resident size where the kernel does not tell."""
+        with suppress(psutil.Error, OSError):
+            return int(psutil.Process(process.pid).memory_full_info().uss)
+        return burden(process)[1]
 
     def end_of(pid: int) -> int | None:
         """A descriptor that is readable once that process has ended; None when there is no such process."""

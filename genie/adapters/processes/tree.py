@@ -1,7 +1,6 @@
 """The end of a run's whole tree, whatever its processes did to get out of it.
 
-The seam for cgroup v2 is `end`: where a delegated cgroup holds the run, `cgroup.kill` comes first and this
-search after it.
+Where a cgroup holds the run, who is in it is of the tree, and the kernel kills it as one; the search is the net below.
 """
 
 from __future__ import annotations
@@ -13,7 +12,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from uuid import UUID
 
-from genie.adapters.processes.table import Process, ancestors, carries, look, pids, send, wait_for
+from genie.adapters.processes.cgroup import Cell
+from genie.adapters.processes.marks import Marks, read_marks
+from genie.adapters.processes.table import Process, ancestors, look, pids, send, wait_for
 from genie.domain.errors import Survivors
 
 _KILL_ROUND = 0.5
@@ -27,9 +28,19 @@ _EMPTY_LOOKS_AFTER_FLIGHT = 12
 class Hunt:
     """What one end of a tree knows: its run and root, and what it has learnt on the way."""
 
-    def __init__(self, run: UUID, pid: int | None, started: str | None, spared: frozenset[int]) -> None:
+    def __init__(
+        self,
+        run: UUID,
+        pid: int | None,
+        started: str | None,
+        *,
+        spared: frozenset[int],
+        marks: Marks,
+        cell: Cell | None = None,
+    ) -> None:
         self.run = run
-        self._mark = f"GENIE_RUN_ID={run}".encode()
+        self._cell = cell
+        self._marks = marks
         self._born = 0.0
         own = os.getpid()
         self._spared = {0, 1, own, *ancestors(own), *spared}
@@ -44,9 +55,9 @@ class Hunt:
             self._spared.add(root.parent)  # the tmux server of its pane
 
     def members(self, on_sight: Callable[[Process], None]) -> list[Process]:
-        """The living processes of the tree: below the root, in sessions and groups that a member leads or led, and
-        those that carry the run id, wherever they have gone. The youngest are looked at first and dealt with on
-        sight: what forks all the time would be gone at the end of the look."""
+        """The living processes of the tree: below the root, in sessions and groups that a member leads or led, in its
+        cgroup, and those that carry the run id, wherever they have gone. The youngest are looked at first and dealt
+        with on sight: what forks all the time would be gone at the end of the look."""
         root = self._root()
         seeds = [root] if root else []
         table: dict[int, Process] = {}
@@ -58,9 +69,15 @@ class Hunt:
             if pid not in self._spared and self._knows(process):
                 on_sight(process)
                 seeds.append(process)
+        seeds += self._enclosed(table)
         found = _closure(seeds, table, self._spared)
         self._led.update({member.pid: member.age for member in found if member.pid in (member.session, member.group)})
         return found
+
+    def strike(self) -> None:
+        """Let the kernel kill the whole cgroup."""
+        if self._cell is not None and not self._cell.pids() & self._spared:
+            self._cell.kill()
 
     def ask(self, process: Process) -> None:
         """SIGTERM, once a process; a stopped one gets it only when it goes on."""
@@ -68,6 +85,16 @@ class Hunt:
         if name not in self._asked:
             self._asked.add(name)
             send(*name, signal.SIGTERM, signal.SIGCONT)
+
+    def _enclosed(self, table: dict[int, Process]) -> list[Process]:
+        """Who is in the cgroup; nobody where somebody spared is, too, such as a tmux server that the run has started:
+        then it tells nothing. Read after the table: a pid that was given away meanwhile has another start there."""
+        listed = self._cell.pids() if self._cell is not None else frozenset()
+        born = listed - table.keys()
+        if self._cell is not None and born:
+            table.update({process.pid: process for process in map(look, born) if process})
+            listed = self._cell.pids()
+        return [] if listed & self._spared else [table[pid] for pid in listed if pid in table]
 
     def _root(self) -> Process | None:
         root = look(self._pid) if self._pid else None
@@ -79,7 +106,11 @@ class Hunt:
         if process.age < self._born or os.geteuid() not in (0, process.uid):
             return False
         ages = [self._led[leader] for leader in (process.session, process.group) if leader in self._led]
-        return any(process.age >= age for age in ages) or carries(process, self._mark)
+        return any(process.age >= age for age in ages) or self._carries(process)
+
+    def _carries(self, process: Process) -> bool:
+        """What is known of it is enough to leave it alone; before it is ended its environment is read anew."""
+        return self.run in self._marks.of(process) and self.run in (read_marks(process) or ())
 
 
 def end(hunt: Hunt, *, grace: float, kill_within: float) -> None:
@@ -93,6 +124,8 @@ def end(hunt: Hunt, *, grace: float, kill_within: float) -> None:
     empty, wanted, killed = 0, _EMPTY_LOOKS, False
     while True:
         polite = time.monotonic() < polite_until
+        if not polite:
+            hunt.strike()
         deal = hunt.ask if polite else _kill
         members = hunt.members(deal)
         left = polite_until - time.monotonic()
@@ -115,6 +148,8 @@ def _kill(process: Process) -> None:
 
 def _closure(seeds: list[Process], table: dict[int, Process], spared: set[int]) -> list[Process]:
     """The seeds with everything below them and in the sessions and groups they lead, down to the last."""
+    if not seeds:
+        return []
     below: defaultdict[int, list[Process]] = defaultdict(list)
     for process in table.values():
         for leader in {process.parent, process.group, process.session} - {process.pid}:

@@ -15,6 +15,7 @@ from genie.adapters.templates.frontmatter import Unreadable, compose, line_of, p
 from genie.domain.amounts import Wrong
 from genie.domain.errors import BadInput, BadTemplate
 from genie.domain.template import Scope, Template
+from genie.domain.tree import read_wish
 from genie.domain.words import check_name, nearest
 
 
@@ -84,13 +85,13 @@ def _checked(source: Source, block: str, body: str, checksum: str) -> Reading:
         hint = f"write {source.name}, or leave it out"
         message = f"is '{said.name}', but its folder is '{source.name}'"
         return (source.problem(message, line=line_of(node, ("name",)), field="name", hint=hint),)
-    return _template(source, said, fields.get("spawn", {}), body, checksum)
+    return _template(source, said, fields.get("spawn") or {}, body, checksum)
 
 
 def _template(source: Source, said: Frontmatter, spawn: dict[str, object], body: str, checksum: str) -> Template:
     values: dict[str, Any] = {field: getattr(said, field) for field in Frontmatter.model_fields}
     values |= {field: tuple(value) for field, value in values.items() if isinstance(value, list)}
-    values |= {"name": source.name, "env": tuple(said.env.items()), "spawn": tuple(spawn.items())}
+    values |= {"name": source.name, "env": tuple(said.env.items()), "spawn": read_wish(spawn)}
     return Template(**values, source=str(source.path), scope=source.scope, checksum=checksum, prompt=body)
 
 

@@ -21,15 +21,17 @@ from genie.domain.session import PaneIdentity, PaneSeen, ServerIdentity, Snapsho
 from genie.ports import Face, Processes
 
 _YES = "genie: it is that pane"
+_MARKS = ("GENIE_RUN_ID", "GENIE_AGENT_TOKEN")
+"""Variables by which a process is known to be of a run."""
 
 
 class Tmux:
     """Implements `genie.ports.Terminal`.
 
-    `run_command` gives the argv a pane runs for a run, `hook_command` what is run when its process ends. `environment`
-    is that of the tmux servers started here; `timeout` is in seconds, for each call. `servers` is
-    filled with the pid of the server on each socket: whoever started one, it is no part of an agent. Safe to use
-    from many threads.
+    `run_command` gives the argv a pane runs for a run, `hook_command` what is run when its process ends, `log_command`
+    what copies the output of a pane, whose process has that pid, from stdin into a file. `environment` is that of the
+    tmux servers started here; `timeout` is in seconds, for each call. `servers` is filled with the pid of the server
+    on each socket: whoever started one, it is no part of an agent. Safe to use from many threads.
     """
 
     def __init__(
@@ -37,6 +39,7 @@ class Tmux:
         *,
         run_command: Callable[[UUID], Sequence[str]],
         hook_command: Callable[[UUID], Sequence[str]] | None,
+        log_command: Callable[[str, int], Sequence[str]] | None = None,
         environment: Mapping[str, str],
         processes: Processes,
         width: int = 200,
@@ -46,6 +49,7 @@ class Tmux:
     ) -> None:
         self._run_command = run_command
         self._hook_command = hook_command
+        self._log_command = log_command
         self._environment = {name: value for name, value in environment.items() if not _of_a_pane(name)}
         self._processes = processes
         self._size = (width, height)
@@ -156,6 +160,10 @@ class Tmux:
             text.pop()
         return "\n".join(text if lines is None else text[-lines:])
 
+    def record(self, pane: PaneIdentity, path: str) -> None:
+        if self._log_command is not None:
+            self._act(pane, ("pipe-pane", "-O", "-t", pane.pane, _piped(self._log_command(path, pane.pid))))
+
     def type_line(self, pane: PaneIdentity, text: str) -> None:
         # Synchronised panes would all get the line: for this moment the pane stands apart.
         apart = ("if-shell", "-F", "-t", pane.pane, "#{pane_synchronized}")
@@ -234,9 +242,22 @@ def _foreign(pane: PaneIdentity) -> Foreign:
 
 
 def _hook(argv: Sequence[str]) -> str:
-    """The tmux command that runs `argv`. A # stands within single quotes after shlex, where "#[" can be broken up:
-    tmux would take it for a style and leave it doubled."""
-    return quoted(("run-shell", "-b", literal(shlex.join(argv).replace("#[", "#''["))))
+    """The tmux command that runs `argv`."""
+    return quoted(("run-shell", "-b", _for_shell(argv)))
+
+
+def _piped(argv: Sequence[str]) -> str:
+    """What the shell is given that `pipe-pane` starts: tmux puts the time in place of %H and the like. The logger is
+    a child of the server, whose environment can be that of a run which started it: it must not be taken for a part of
+    that. It ends with the pane and not by a signal to the server's group."""
+    command = f"trap '' HUP INT; unset {' '.join(_MARKS)}; exec {_for_shell(argv)}"
+    return command.replace("%", "%%")
+
+
+def _for_shell(argv: Sequence[str]) -> str:
+    """As a shell reads it, once tmux has expanded its formats. After shlex a # stands within single quotes, where
+    "#[" can be broken up: tmux would take it for a style and leave it doubled."""
+    return literal(shlex.join(argv).replace("#[", "#''["))
 
 
 def _of_a_pane(name: str) -> bool:

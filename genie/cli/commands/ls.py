@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
 from genie.cli.describing import roster
-from genie.cli.output import as_json, flush, line, write
-from genie.cli.parsing import AsJson, Quiet, Tags, Team
+from genie.cli.output import as_json, line
+from genie.cli.parsing import AsJson, Quiet, Tags, Team, Watch
 from genie.cli.reach import reach
-from genie.client import Genie, Row
+from genie.cli.watching import watch as go_on
+from genie.client import Row
 
 HEADING = "Look"
 CALL = "GET /v1/agents"
@@ -33,7 +32,7 @@ def command(
         list[str] | None, typer.Option("--state", metavar="STATE", help="Only agents in this state; repeatable.")
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Those that are terminated, too.")] = False,
-    watch: Annotated[bool, typer.Option("--watch", "-w", help="Go on showing it until interrupted.")] = False,
+    watch: Watch = False,
     json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -43,10 +42,13 @@ def command(
     def look() -> list[Row]:
         return genie.ls(team=team, tags=tag or [], states=state or [], everything=everything)
 
+    def show(rows: list[Row]) -> None:
+        _show(rows, json=json, quiet=quiet)
+
     if watch:
-        _watch(genie, look, json=json, quiet=quiet)
+        go_on(genie, look, show, every=LOOK_AGAIN, json=json)
     else:
-        _show(look(), json=json, quiet=quiet)
+        show(look())
 
 
 def _show(rows: list[Row], *, json: bool, quiet: bool) -> None:
@@ -55,21 +57,3 @@ def _show(rows: list[Row], *, json: bool, quiet: bool) -> None:
         return
     for text in [row["name"] for row in rows] if quiet else roster(rows):
         line(text)
-
-
-def _watch(genie: Genie, look: Callable[[], list[Row]], *, json: bool, quiet: bool) -> None:
-    """On a terminal the picture is drawn over itself; elsewhere each change is a new one."""
-    from genie.client.changes import Changes
-
-    changes = Changes(genie)
-    drawn: list[Row] | None = None
-    while True:
-        rows = look()
-        if sys.stdout.isatty() and not json:
-            write("\x1b[H\x1b[J")
-            _show(rows, json=False, quiet=quiet)
-        elif rows != drawn:
-            _show(rows, json=json, quiet=quiet)
-        drawn = rows
-        flush()
-        changes.wait(LOOK_AGAIN)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from typing import Annotated
 
 import typer
@@ -10,7 +12,7 @@ from genie.cli.output import as_json, flush, line
 from genie.cli.parsing import AgentName, AsJson
 from genie.cli.reach import reach
 from genie.cli.spans import count
-from genie.client import Genie
+from genie.client import Genie, Row
 from genie.domain.errors import BadInput, NotAllowed, NotFound
 
 HEADING = "Look"
@@ -18,6 +20,7 @@ CALL = "GET /v1/agents/{name}/screen"
 EXAMPLE = """
 genie read engineer
 genie read engineer -n 200 --follow
+genie read worker_1 --log -n 20
 """
 
 LOOK_AGAIN = 0.5
@@ -28,13 +31,17 @@ def command(
     name: AgentName,
     lines: Annotated[str | None, typer.Option("--lines", "-n", metavar="N", help="The last so many lines.")] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the agent ends.")] = False,
+    log: Annotated[bool, typer.Option("--log", help="All that its command wrote, also when it has ended.")] = False,
     json: AsJson = False,
 ) -> None:
-    """Print the text of an agent's pane."""
+    """Print an agent's pane, or a command's log."""
     genie = reach()
     if follow and json:
         raise BadInput("--follow prints text, not JSON", hint="leave one of them out")
     wanted = count(lines, "--lines") if lines else None
+    if log:
+        _log(genie, name, wanted, follow=follow, json=json)
+        return
     if follow:
         _follow(genie, name, wanted)
         return
@@ -76,6 +83,43 @@ class Unrolled:
         return self.new(self._seen)
 
 
+SEQUENCE = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]"  # colours, moves of the cursor
+    r"|\x1b[\]PX^_].*?(?:\x07|\x1b\\|$)"  # titles and other strings
+    r"|\x1b[ -/]*[0-~]?"
+    r"|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
+)
+"""What drives a terminal and is no text."""
+LONGEST = 2**20
+"""Characters of a line that does not end, after which it is taken for one."""
+
+
+class Plain:
+    """Makes lines of text of what a command wrote to its terminal, piece by piece."""
+
+    def __init__(self) -> None:
+        self._rest = ""
+
+    def lines(self, piece: str) -> list[str]:
+        """The lines that this piece completes."""
+        *whole, self._rest = (self._rest + piece).split("\n")
+        if len(self._rest) > LONGEST:
+            whole.append(self._rest)
+            self._rest = ""
+        return [_plain(text) for text in whole]
+
+    def rest(self) -> list[str]:
+        """The line that never ended."""
+        rest, self._rest = _plain(self._rest), ""
+        return [rest] if rest else []
+
+
+def _plain(text: str) -> str:
+    """A line as it looks at last: what was written over from its beginning, such as a progress bar, is left out."""
+    shown = [SEQUENCE.sub("", part) for part in text.split("\r")]
+    return next((part for part in reversed(shown) if part), "")
+
+
 def _overlap(said: list[str], screen: list[str]) -> int:
     """How many lines at the top of the screen are the last ones that were said."""
     for size in range(min(len(said), len(screen)), 0, -1):
@@ -98,6 +142,52 @@ def _follow(genie: Genie, name: str, lines: int | None) -> None:
         state = genie.show(name)["state"]
     _say(text.new(_screen(genie, name, lines)))
     _say(text.rest())
+
+
+def _log(genie: Genie, name: str, lines: int | None, *, follow: bool, json: bool) -> None:
+    if json:
+        pieces = list(_pieces(genie, name, genie.log(name, lines=lines)))
+        text = "".join(piece["text"] for piece in pieces)
+        as_json({"text": text, "path": pieces[0]["path"], "run_id": pieces[0]["run_id"]})
+        return
+    plain, first = Plain(), genie.log(name, lines=lines)
+    last = _print(plain, _pieces(genie, name, first), first)
+    if follow:
+        _follow_log(genie, name, plain, last)
+    _say(plain.rest())
+
+
+def _pieces(genie: Genie, name: str, piece: Row) -> Iterator[Row]:
+    """That piece and all that there is after it now."""
+    yield piece
+    while piece["more"]:
+        piece = genie.log(name, after=piece["mark"])
+        yield piece
+
+
+def _print(plain: Plain, pieces: Iterator[Row], before: Row) -> Row:
+    """Print what came after the piece `before`; returns the last one. A line does not go on in another run."""
+    for piece in pieces:
+        if piece["run_id"] != before["run_id"]:
+            _say(plain.rest())
+        _say(plain.lines(piece["text"]))
+        before = piece
+    return before
+
+
+def _follow_log(genie: Genie, name: str, plain: Plain, last: Row) -> None:
+    from genie.client.changes import Changes
+    from genie.domain.agent import SILENT
+
+    over = {life.value for life in SILENT}
+    changes = Changes(genie)
+    while True:
+        ended = genie.show(name)["state"] in over
+        following = _print(plain, _pieces(genie, name, genie.log(name, after=last["mark"])), last)
+        if ended and following["run_id"] == last["run_id"]:
+            return
+        last = following
+        changes.wait(0 if ended else LOOK_AGAIN)
 
 
 def _screen(genie: Genie, name: str, lines: int | None) -> list[str]:

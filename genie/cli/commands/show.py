@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from genie.cli.describing import provider, team, why
+from genie.cli.describing import left, limits, provider, team, why
 from genie.cli.output import as_json, fields, line, paint, table
 from genie.cli.parsing import AgentName, AsJson
 from genie.cli.reach import reach
@@ -46,13 +46,15 @@ def _pairs(row: Row) -> list[tuple[str, object]]:
         ("argv", shlex.join(row.get("argv") or [])),
         ("environment", " ".join(row.get("env_names") or [])),
         ("parent", row["parent"]),
+        ("root", row.get("root") if row["parent"] else None),
+        ("limits", limits(row)),
         ("tags", " ".join(row["tags"] or [])),
         ("resumes", (f"{row['resume_attempts']} of {row['max_resume_attempts']}, auto-resume "
                     f"{'on' if row['auto_resume'] else 'off'}, restart {row['restart']}")),
         ("policy", ", ".join(f"{key} {_value(value)}" for key, value in policy.items())),
         ("last seen", _ago(row["last_seen_at"])),
         ("made", _ago(row["created_at"])),
-        ("expires", row["expires_at"]),
+        ("expires", f"in {left(row)}, at {row['expires_at']}" if left(row) else row["expires_at"]),
     ]  # fmt: skip
 
 

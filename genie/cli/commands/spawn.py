@@ -17,6 +17,7 @@ from genie.cli.parsing import (
     AsJson,
     CommandWithRest,
     Quiet,
+    answer_limits,
     answer_names,
     answer_teams,
     answer_templates,
@@ -34,6 +35,7 @@ EXAMPLE = """
 genie spawn engineer --prompt 'fix the flaky test'
 genie spawn build --team web -- make watch
 genie spawn reviewer --role engineer --model opus --dry-run
+genie spawn worker_1 --ttl 30m --limit children=5 -- python worker.py
 """
 
 
@@ -71,10 +73,19 @@ def command(
     tag: Annotated[list[str] | None, typer.Option("--tag", help="A word to find it by; repeatable.")] = None,
     description: Annotated[str | None, typer.Option(help="What it is for.")] = None,
     parent: Annotated[str | None, typer.Option(help="Whose child it is.", autocompletion=answer_names)] = None,
-    parent_pid: Annotated[str | None, typer.Option(metavar="PID", help="A process that it should not outlive.")] = None,
+    parent_pid: Annotated[
+        str | None, typer.Option(metavar="PID", help="A process above you whose run is the parent.")
+    ] = None,
     restart: Annotated[
         str | None,
         typer.Option(help="on-failure, always or never.", autocompletion=_one_of("on-failure", "always", "never")),
+    ] = None,
+    ttl: Annotated[str | None, typer.Option(metavar="TIME", help="How long it may live, such as 30m.")] = None,
+    limit: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=VALUE", help="A limit of its spawn tree, such as children=5.", autocompletion=answer_limits
+        ),
     ] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Return when it has ended.")] = False,
     timeout: Annotated[str | None, typer.Option(metavar="TIME", help='The longest --wait, such as "10m".')] = None,
@@ -88,7 +99,7 @@ def command(
     """
     if timeout is not None and not wait:
         raise BadInput("--timeout bounds --wait", hint="add --wait")
-    limit = seconds(timeout) if timeout is not None else None
+    longest = seconds(timeout) if timeout is not None else None
     asked: Spawn = {
         "command": ctx.meta[REST] or [],
         "provider": provider_,
@@ -113,6 +124,8 @@ def command(
         "parent": parent,
         "parent_pid": count(parent_pid, "--parent-pid") if parent_pid else None,
         "restart": restart,
+        "ttl": ttl,
+        "limits": dict(pairs(limit or [], "--limit")),
         "dry_run": dry_run,
     }
     if ctx.meta[REST] == []:
@@ -123,7 +136,7 @@ def command(
     if dry_run:
         return _tell_plan(row, json=json)
     if wait:
-        return _wait(genie, row, limit, json=json, quiet=quiet)
+        return _wait(genie, row, longest, json=json, quiet=quiet)
     _tell(row, json=json, quiet=quiet)
     return 0
 

@@ -8,7 +8,7 @@ import typer
 
 from genie.cli.describing import roster
 from genie.cli.output import as_json, fields, line, table
-from genie.cli.parsing import AsJson, Command, Quiet, answer_names, answer_teams, epilog, group
+from genie.cli.parsing import AsJson, Command, Quiet, answer_limits, answer_names, answer_teams, epilog, group, pairs
 from genie.cli.reach import reach
 from genie.cli.spans import since
 from genie.client import Genie, Row
@@ -29,11 +29,19 @@ def create(
     ] = None,
     layout: Annotated[str | None, typer.Option(help="mosaic or vertical.")] = None,
     lead: Annotated[str | None, typer.Option(help="Who leads it.", autocompletion=answer_names)] = None,
+    limit: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=VALUE", help="A limit of its spawn trees, such as children=5.", autocompletion=answer_limits
+        ),
+    ] = None,
     json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
     """Make a team. Its tmux session comes with its first agent."""
-    row = reach().create_team(name, session=session, layout=layout, lead=lead)
+    row = reach().create_team(
+        name, session=session, layout=layout, lead=lead, limits=dict(pairs(limit or [], "--limit"))
+    )
     if json:
         as_json(row)
     else:

@@ -58,6 +58,8 @@ class SpawnBody(Body):
     parent: str | None = None
     parent_pid: int | None = None
     restart: str | None = None
+    ttl: str | float | None = None
+    limits: dict[str, Any] = Field(default_factory=dict)
     dry_run: bool = False
 
     def order(self, *, pid: int) -> Order:
@@ -88,6 +90,7 @@ class TeamBody(Body):
     session: str | None = None
     layout: str | None = None
     lead: str | None = None
+    limits: dict[str, Any] = Field(default_factory=dict)
 
     def order(self) -> TeamOrder:
         return TeamOrder(**self.model_dump())

@@ -14,6 +14,7 @@ from genie.domain.events import Event
 from genie.domain.session import Run, Session, Standing
 from genie.domain.team import Team, TierAnswer
 from genie.domain.template import Template
+from genie.domain.tree import write_limits
 from genie.services.roster import Details, Explanation, Row, decision_of
 from genie.services.spawn import Rehearsed, Spawned
 
@@ -75,6 +76,9 @@ def row(shown: Row) -> dict[str, Any]:
     agent, run = shown.agent, shown.standing.run
     return standing(shown.standing) | {
         "parent": shown.parent,
+        "root": shown.root,
+        "orphan": shown.orphan,
+        "termination": agent.limits.termination,
         "activity": agent.activity,
         "activity_since": agent.activity_since,
         "resume_attempts": shown.attempts,
@@ -88,7 +92,8 @@ def row(shown: Row) -> dict[str, Any]:
         "tags": agent.tags,
         "description": agent.description,
         "color": agent.color,
-        "expires_at": None,
+        "ttl": agent.ttl,
+        "expires_at": agent.expires_at,
         "created_at": agent.created_at,
         "started_at": run.live_at if run else None,
         "ended_at": run.ended_at if run else None,
@@ -110,7 +115,9 @@ def details(known: Details) -> dict[str, Any]:
             "cooldown": agent.policy.cooldown,
             "stable_after": agent.policy.stable_after,
         },
+        "limits": write_limits(agent.limits),
         "desired": agent.desired,
+        "log": known.log,
         "tmux_socket": agent.placement.socket,
     }
 
@@ -190,6 +197,7 @@ def event(one: Event, *, name: str | None) -> dict[str, Any]:
 def spawned(done: Spawned, *, parent: str | None) -> dict[str, Any]:
     return standing(done.standing) | {
         "parent": parent,
+        "expires_at": done.standing.agent.expires_at,
         "decision": type(done.decision).__name__.lower(),
         "reason": done.decision.reason,
         "overrides": [tier(answer) for answer in done.resolution.overrides],
@@ -224,6 +232,10 @@ def rehearsed(done: Rehearsed) -> dict[str, Any]:
         "color": done.color,
         "restart": planned.wishes.restart,
         "auto_resume": planned.wishes.auto_resume,
+        "parent": planned.kin.parent.name if planned.kin.parent else None,
+        "depth": planned.kin.depth,
+        "ttl": planned.wishes.ttl,
+        "limits": write_limits(planned.limits),
     }
 
 
@@ -235,6 +247,7 @@ def team(one: Team, *, agents: int = 0) -> dict[str, Any]:
         "layout": one.layout,
         "cwd": one.cwd,
         "created_at": one.created_at,
+        "limits": write_limits(one.spawn),
         "agents": agents,
     }
 

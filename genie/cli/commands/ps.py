@@ -1,0 +1,100 @@
+"""`genie ps`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Annotated, Any
+
+import typer
+
+from genie.cli.drawing import Pen, means, memory, pen, sparkline
+from genie.cli.output import as_json, life_style, line, table
+from genie.cli.parsing import AsJson, Tags, Team, Watch, answer_names
+from genie.cli.reach import reach
+from genie.cli.spans import moment, now, since
+from genie.cli.watching import watch as go_on
+from genie.client import Row
+from genie.domain.errors import BadInput
+
+HEADING = "Look"
+CALL = "GET /v1/runs"
+EXAMPLE = """
+genie ps
+genie ps --sort cpu --watch
+genie ps engineer --json
+"""
+
+LOOK_AGAIN = 2.5
+"""Seconds after which --watch looks again: what runs use is no event."""
+HEADER = ("NAME", "STATE", "PID", "CPU", "RSS", "PROCS", "LAST 4 MIN", "UPTIME")
+COLUMNS, STEP = 24, 10.0
+"""Of a sparkline: how many, and the seconds of each."""
+QUIET = 10.0
+"""Percent: a run that has used less draws no mountains."""
+ORDERS = ("cpu", "rss", "name")
+
+
+def _answer_orders(incomplete: str) -> list[str]:
+    return [order for order in ORDERS if order.startswith(incomplete)]
+
+
+def command(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME]...", help="The agents.", autocompletion=answer_names)
+    ] = None,
+    team: Team = None,
+    tag: Tags = None,
+    sort: Annotated[str | None, typer.Option("--sort", help="cpu, rss or name.", autocompletion=_answer_orders)] = None,
+    watch: Watch = False,
+    json: AsJson = False,
+) -> None:
+    """Show the live runs and what they use."""
+    if sort is not None and sort not in ORDERS:
+        raise BadInput(f"--sort {sort!r} is none of {', '.join(ORDERS)}", hint="genie ps --sort cpu")
+    genie = reach()
+
+    def look() -> list[Row]:
+        return ordered(genie.runs(names or [], team=team, tags=tag or []), sort)
+
+    def show(rows: list[Row]) -> None:
+        if json:
+            as_json(rows)
+            return
+        for text in drawn(rows, pen(), now()):
+            line(text)
+
+    if watch:
+        go_on(genie, look, show, every=LOOK_AGAIN, json=json)
+    else:
+        show(look())
+
+
+def ordered(rows: list[Row], by: str | None) -> list[Row]:
+    """The greatest first, those of which nothing is known last; without `by` as they come."""
+    if by is None:
+        return rows
+    if by == "name":
+        return sorted(rows, key=lambda row: str(row["name"]))
+    return sorted(rows, key=lambda row: -1.0 if row[by] is None else float(row[by]), reverse=True)
+
+
+def drawn(rows: list[Row], with_: Pen, at: datetime) -> Iterator[str]:
+    """The runs as a table."""
+    cells = [_cells(row, with_, at) for row in rows]
+    return table(HEADER, cells, {"NAME": lambda _: ("bold",), "STATE": life_style})
+
+
+def _cells(row: Row, with_: Pen, at: datetime) -> tuple[Any, ...]:
+    history = [(moment(past["at"]), float(past["cpu"])) for past in row["history"]]
+    past = means(history, now=at, step=STEP, count=COLUMNS)
+    return (
+        row["name"],
+        row["state"],
+        row["pid"],
+        "" if row["cpu"] is None else f"{row['cpu']:.1f}%",
+        memory(row["rss"]),
+        row["processes"],
+        sparkline(past, with_, least=QUIET),
+        since(row["started_at"]),
+    )
