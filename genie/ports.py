@@ -615,6 +615,18 @@ class Launches(Protocol):
         """What was kept has been handed over: it is not given again. Its file stays to be read."""
         ...
 
+    def keep_token(self, run: UUID, token: str) -> None:
+        """Keep the token of a run until it is live: a start that another daemon goes on with gives the same."""
+        ...
+
+    def token(self, run: UUID) -> str | None:
+        """None when there is none, or it was forgotten."""
+        ...
+
+    def forget_token(self, run: UUID) -> None:
+        """The run is live: nobody but its processes needs it any more."""
+        ...
+
     def release(self, run: UUID, *, argv: Sequence[str], env: Mapping[str, str], cwd: str) -> None:
         """Write the launch file that the runner waits for, at once and whole."""
         ...

@@ -19,7 +19,7 @@ from genie.domain.errors import Failed
 from genie.paths import Home
 
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
-_OURS = re.compile(rf"(?:\.)?({_UUID})\.(?:json|md|told)(?:\.[a-z0-9_]+\.tmp)?")
+_OURS = re.compile(rf"(?:\.)?({_UUID})\.(?:json|md|told|token)(?:\.[a-z0-9_]+\.tmp)?")
 
 
 class FileLaunches:
@@ -69,12 +69,30 @@ class FileLaunches:
     def _told(self, of: UUID) -> Path:
         return self._home.prompts / f"{of}.told"
 
+    def keep_token(self, run: UUID, token: str) -> None:
+        _write(self._token(run), token.encode())
+
+    def token(self, run: UUID) -> str | None:
+        try:
+            return self._token(run).read_text()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise Failed(f"cannot read {self._token(run)}: {error.strerror}") from error
+
+    def forget_token(self, run: UUID) -> None:
+        self._token(run).unlink(missing_ok=True)
+
+    def _token(self, run: UUID) -> Path:
+        return self._home.launch / f"{run}.token"
+
     def release(self, run: UUID, *, argv: Sequence[str], env: Mapping[str, str], cwd: str) -> None:
         launch = {"argv": list(argv), "env": dict(env), "cwd": cwd}
         _write(self._home.launch / f"{run}.json", json.dumps(launch).encode())
 
     def withdraw(self, run: UUID) -> None:
         (self._home.launch / f"{run}.json").unlink(missing_ok=True)
+        self.forget_token(run)
 
     def sweep(self, *, sessions: frozenset[UUID], runs: frozenset[UUID]) -> None:
         _sweep(self._home.launch, keep=runs, young=self._young)

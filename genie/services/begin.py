@@ -33,10 +33,15 @@ def begin(world: World, standing: Standing) -> Standing:
 
 
 def carry_on(world: World, standing: Standing) -> Standing:
-    """Go on with a start that a daemon died in. The caller has the agent's flight.
+    """Go on with a start that a daemon died in. The caller has the agent's flight. Raises Stale where it was seen
+    under way and has ended since.
 
     For a resume, what the run before had left behind is ended first, as the claim would have done.
     """
+    with world.registry.begin() as tx:
+        current = tx.standing_of(standing.agent.id)
+    if current is None or current.agent.version != standing.agent.version:
+        raise Stale(f"'{standing.agent.name}' was changed by somebody else just now")
     run = standing.run
     if run and run.why is not Why.SPAWN:
         former = next((past for past in world.registry.runs(run.agent) if past.id != run.id), None)

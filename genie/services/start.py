@@ -132,8 +132,8 @@ def _release(world: World, session: Session, run: Run, *, interrupted: bool) -> 
 
 
 def _token(world: World, run: Run) -> str:
-    """The run's token. That of a start which another daemon has begun went with it: the run gets a new one."""
-    token = world.tokens.pop(run.id, None)
+    """The run's token; a new one where its file has gone."""
+    token = world.launches.token(run.id)
     if token is not None:
         return token
     token = world.secrets.token()
@@ -185,6 +185,7 @@ def _live(world: World, agent: Agent, run: Run, pane: PaneIdentity) -> Standing:
             tx.close_attempt(run.id, "running")
         world.fault("start.before_commit")
     world.fault("start.committed")
+    world.launches.forget_token(run.id)
     world.watch(live)
     return Standing(saved, session, live)
 
@@ -192,7 +193,6 @@ def _live(world: World, agent: Agent, run: Run, pane: PaneIdentity) -> Standing:
 def _undo(world: World, agent: Agent, run: Run, pane: PaneIdentity | None, error: GenieError) -> None:
     """End what a failed start has made and say in the registry that it failed."""
     world.launches.withdraw(run.id)
-    world.tokens.pop(run.id, None)
     if pane:
         world.processes.end_tree(run=run.id, pid=pane.pid, started=pane.started, grace=timedelta(0))
     if pane and run.why is Why.SPAWN:

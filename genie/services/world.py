@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from uuid import UUID
 
 from genie.domain.resume import Policy
 from genie.domain.session import Run
@@ -49,7 +48,7 @@ class Rules:
 class World:
     """`rules_at` reads the rules as seen from a project's directory and a caller's environment;
     `watch` has a run's process watched for its death; `host` is this host's id, `home` the path
-    of GENIE_HOME; `tokens` are those of runs that are about to be released."""
+    of GENIE_HOME."""
 
     registry: Registry
     terminal: Terminal
@@ -71,4 +70,3 @@ class World:
     watch: Callable[[Run], None]
     flights: Flights = field(default_factory=Flights)
     scales: Scales = field(default_factory=Scales)
-    tokens: dict[UUID, str] = field(default_factory=dict)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from pathlib import Path
 from uuid import uuid4
 
@@ -149,3 +150,32 @@ def test_what_has_been_told_is_not_told_again_and_stays_to_be_read(launches: Fil
     assert Path(path).read_text() == "do it"
     launches.sweep(sessions=frozenset(), runs=frozenset())
     assert files(home.prompts) == []
+
+
+def test_a_token_is_private_and_kept_until_it_is_forgotten(launches: FileLaunches, home: Home) -> None:
+    run = uuid4()
+    assert launches.token(run) is None
+    launches.keep_token(run, "secret")
+    (path,) = home.launch.iterdir()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert launches.token(run) == "secret"
+    launches.forget_token(run)
+    launches.forget_token(run)
+    assert launches.token(run) is None
+
+
+def test_a_token_of_nobody_is_swept(launches: FileLaunches, home: Home) -> None:
+    kept, lost = uuid4(), uuid4()
+    for run in (kept, lost):
+        launches.keep_token(run, "secret")
+    launches.sweep(sessions=frozenset(), runs=frozenset({kept}))
+    assert [path.name for path in home.launch.iterdir()] == [f"{kept}.token"]
+    launches.withdraw(kept)
+    assert launches.token(kept) is None
+
+
+def test_a_token_that_cannot_be_read_is_an_error(launches: FileLaunches, home: Home) -> None:
+    run = uuid4()
+    (home.launch / f"{run}.token").mkdir()
+    with pytest.raises(Failed, match="cannot read"):
+        launches.token(run)

@@ -123,6 +123,7 @@ class Machine:
         self.environments: dict[UUID, dict[str, str]] = {}
         self.prompts: dict[UUID, str] = {}
         self.told: set[UUID] = set()
+        self.tokens: dict[UUID, str] = {}
         self.logs: dict[UUID, str] = {}
         self.executions: list[Execution] = []
         self.killed: list[Process] = []
@@ -457,6 +458,15 @@ class MemoryLaunches:
         if of in self._machine.prompts:
             self._machine.told.add(of)
 
+    def keep_token(self, run: UUID, token: str) -> None:
+        self._machine.tokens[run] = token
+
+    def token(self, run: UUID) -> str | None:
+        return self._machine.tokens.get(run)
+
+    def forget_token(self, run: UUID) -> None:
+        self._machine.tokens.pop(run, None)
+
     def release(self, run: UUID, *, argv: Sequence[str], env: Mapping[str, str], cwd: str) -> None:
         if "release" in self._machine.fails:
             raise self._machine.fails["release"]
@@ -465,6 +475,7 @@ class MemoryLaunches:
 
     def withdraw(self, run: UUID) -> None:
         self._machine.waiting.pop(run, None)
+        self._machine.tokens.pop(run, None)
 
     def sweep(self, *, sessions: frozenset[UUID], runs: frozenset[UUID]) -> None:
         machine = self._machine

@@ -79,6 +79,7 @@ def test_a_token_makes_a_child_of_its_run(bench: Bench) -> None:
 def test_the_registry_never_sees_a_token(bench: Bench) -> None:
     bench.spawn("a")
     token = env_of(bench, "a")["GENIE_AGENT_TOKEN"]
+    assert bench.machine.tokens == {}
     kept = repr(bench.registry.store).replace(f"digest of {token}", "")
     assert token not in kept
     assert token not in repr(bench.registry.log)
@@ -106,9 +107,12 @@ def test_a_token_ends_with_its_run(bench: Bench) -> None:
     assert bench.agent("b").parent == bench.agent("a").id
 
 
-def test_a_start_that_is_gone_on_with_has_a_token_that_counts(bench: Bench) -> None:
+@pytest.mark.parametrize("lost", [True, False])
+def test_a_start_that_is_gone_on_with_has_a_token_that_counts(bench: Bench, *, lost: bool) -> None:
     bench.dies_at("start.created", lambda: bench.spawn("a"))
     bench.restart()
+    if lost:
+        bench.machine.tokens.clear()
     bench.beat()
     assert bench.life("a") is Life.RUNNING
     child(bench, "a", "b")
@@ -118,6 +122,7 @@ def test_a_start_that_is_gone_on_with_has_a_token_that_counts(bench: Bench) -> N
 def test_an_agent_that_was_changed_gets_no_token(bench: Bench) -> None:
     bench.dies_at("start.created", lambda: bench.spawn("a"))
     bench.restart()
+    bench.machine.tokens.clear()
     bench.switch.meanwhile["start.dressed"] = lambda: bench.registry.store.agents.update(
         {bench.agent("a").id: replace(bench.agent("a"), run=None)}
     )
@@ -214,6 +219,16 @@ def test_an_ancestor_is_never_its_own_descendant(bench: Bench) -> None:
     spawned = bench.spawn("a", caller=inside(bench, "b"))
     assert spawned.decision.reason == "'a' is above its spawner in the tree"
     assert bench.agent(spawned.standing.agent.name).parent == bench.agent("b").id
+
+
+def test_a_name_that_is_spawned_anew_in_its_place_leaves_its_children_in_theirs(bench: Bench) -> None:
+    line(bench, "a", "b", limits={"termination": "orphan"})
+    bench.dies("a", exit_code=0)
+    bench.beat()
+    version = bench.agent("b").version
+    bench.spawn("a")
+    assert (bench.agent("b").parent, bench.agent("b").depth) == (bench.agent("a").id, 1)
+    assert bench.agent("b").version == version
 
 
 def test_a_name_that_is_spawned_anew_elsewhere_takes_its_children_along(bench: Bench) -> None:

@@ -13,7 +13,6 @@ from tests.services.bench import Bench, env_of
 from tests.services.machine import MemoryProcesses
 
 
-@pytest.mark.xfail(strict=True, reason="carry_on goes by what the pass saw, and gives the run another token")
 def test_a_start_that_has_ended_meanwhile_keeps_its_token(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """The runner has read its launch file, and is not yet the agent's program."""
     seen: list[Standing] = []
@@ -26,7 +25,6 @@ def test_a_start_that_has_ended_meanwhile_keeps_its_token(bench: Bench, monkeypa
     assert bench.agent("b").parent == bench.agent("a").id
 
 
-@pytest.mark.xfail(strict=True, reason="a start that is gone on with gives a released run another token")
 def test_a_run_that_was_released_keeps_its_token(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """The daemon died after it; the runner has read its launch file, and is not yet the agent's program."""
     bench.dies_at("start.released", lambda: bench.spawn("a"))
