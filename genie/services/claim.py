@@ -36,8 +36,8 @@ def claim(world: World, seen: Standing, *, why: Why, attempt: int) -> Standing:
     return start(world, claimed)
 
 
-def claim_in(world: World, tx: Tx, seen: Standing, *, why: Why, attempt: int) -> Standing:
-    """The claim's writes, within the caller's transaction."""
+def claim_in(world: World, tx: Tx, seen: Standing, *, why: Why, attempt: int, ttl: timedelta | None = None) -> Standing:
+    """The claim's writes, within the caller's transaction. `ttl` is a new time to live, from now on."""
     tx.lock_tree(seen.agent.root)
     current = tx.standing_of(seen.agent.id)
     if current is None or current.session is None:
@@ -50,7 +50,7 @@ def claim_in(world: World, tx: Tx, seen: Standing, *, why: Why, attempt: int) ->
     run = new_run(world, current.agent, why=why, attempt=attempt)
     automatic = why is Why.AUTO_RESUME
     agent = replace(
-        _with_time_to_live(current.agent, now=now).to(Life.RESUMING, now=now).wanting(Desired.RUNNING),
+        _with_time_to_live(current.agent, ttl, now=now).to(Life.RESUMING, now=now).wanting(Desired.RUNNING),
         attempts=attempt,
         last_attempt=now if automatic else None,
         run=run.id,
@@ -64,8 +64,10 @@ def claim_in(world: World, tx: Tx, seen: Standing, *, why: Why, attempt: int) ->
     return Standing(saved, current.session, run)
 
 
-def _with_time_to_live(agent: Agent, *, now: datetime) -> Agent:
-    """One whose time was over when it had ended gets it anew."""
+def _with_time_to_live(agent: Agent, ttl: timedelta | None, *, now: datetime) -> Agent:
+    """With the new time to live where there is one. One whose time was over when it had ended gets it anew."""
+    if ttl is not None:
+        return replace(agent, ttl=ttl, expires_at=now + ttl)
     if agent.ttl is None or agent.expires_at is None or now < agent.expires_at:
         return agent
     return replace(agent, expires_at=now + agent.ttl)

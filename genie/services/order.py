@@ -68,6 +68,7 @@ class Order:
             "--cwd": self.cwd,
             "--env": self.env,
             "--provider": self.provider,
+            "--limit": self.limits,
             "-- COMMAND": self.command,
         }
         return tuple(flag for flag, value in said.items() if value)

@@ -151,7 +151,8 @@ def _write(world: World, tx: Tx, planned: Planned, boarded: list[UUID]) -> Stand
 
 
 def _resume(world: World, tx: Tx, planned: Planned, row: Standing) -> Standing:
-    claimed = claim_in(world, tx, row, why=Why.RESUME, attempt=0)
+    ttl = planned.wishes.ttl if planned.order.ttl is not None else None
+    claimed = claim_in(world, tx, row, why=Why.RESUME, attempt=0, ttl=ttl)
     if planned.order.prompt and claimed.run:
         world.launches.keep_prompt(claimed.run.id, planned.order.prompt)
     return claimed

@@ -403,6 +403,19 @@ def test_a_resume_in_time_does_not_buy_time(bench: Bench) -> None:
     assert bench.agent("a").expires_at == expires
 
 
+def test_a_spawn_that_resumes_may_set_its_time_anew(bench: Bench) -> None:
+    bench.spawn("a", ttl=30)
+    bench.stop("a")
+    before = bench.clock.time
+    done = bench.spawn("a", ttl="1h", limits={"children": 1})
+    assert done.warnings == ("a resumed session keeps what it was spawned with; ignored: --limit",)
+    agent = bench.agent("a")
+    assert agent.ttl == timedelta(hours=1)
+    assert agent.expires_at
+    assert before < agent.expires_at - timedelta(hours=1) <= bench.clock.time
+    assert agent.limits == Limits()
+
+
 def test_a_template_says_how_long(bench: Bench) -> None:
     bench.templates.add("short", ttl=timedelta(minutes=1))
     bench.spawn("a", role="short")
