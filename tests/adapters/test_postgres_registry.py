@@ -11,13 +11,16 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 
 import pytest
-from sqlalchemy import event
 
 from genie.adapters.postgres import connect
 from genie.adapters.postgres import registry as module
+from genie.adapters.postgres import sql as sql_text
 from genie.adapters.postgres.embedded import Embedded
+from genie.adapters.postgres.heart import Heart
 from genie.adapters.postgres.migrate import migrate
 from genie.adapters.postgres.registry import PostgresRegistry
 from genie.domain.agent import End, Life
@@ -60,6 +63,7 @@ def test_a_stopped_server_is_away_and_a_started_one_is_back(own_cluster: Embedde
 def test_a_restart_between_two_calls_is_not_noticed(own_cluster: Embedded) -> None:
     with ready(own_cluster.start()) as registry:
         spawn(registry)
+        registry.beat(HOST, at=NOW)
         own_cluster.stop()
         own_cluster.start()
         assert len(registry.beat(HOST, at=NOW)) == 1
@@ -160,7 +164,7 @@ def test_a_database_without_schema_is_away_with_what_to_do(empty_dsn: str) -> No
 def test_a_pool_that_is_all_taken_is_away(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "POOL_TIMEOUT", 0.05)
     with (
-        closing(PostgresRegistry(dsn, pool_size=1)) as registry,
+        closing(PostgresRegistry(dsn, pool_size=2)) as registry,
         registry.begin(),
         pytest.raises(RegistryAway, match="busy"),
     ):
@@ -215,13 +219,22 @@ def many(registry: PostgresRegistry, count: int) -> None:
             tx.add_run(run if live else run.ended(End(exit_code=0), at=NOW))
 
 
-def test_a_heartbeat_is_one_statement_however_many_agents(registry: PostgresRegistry) -> None:
+def test_a_heartbeat_is_one_statement_however_many_agents(
+    registry: PostgresRegistry, dsn: str, tmp_path: Path
+) -> None:
     registry.join_host(HOST, name="box", boot="b", at=NOW)
     many(registry, 40)
-    statements: list[str] = []
-    event.listen(registry._engine, "before_cursor_execute", lambda *args: statements.append(args[2]))
-    assert len(registry.beat(HOST, at=NOW)) == 20
-    assert len(statements) == 1
+    with closing(Heart(dsn)) as heart, (tmp_path / "wire").open("w+b") as wire:
+        pulse = partial(heart.beat, sql_text.BEAT, {"host": HOST, "at": NOW})
+        pulse()
+        assert heart._connection
+        heart._connection.pgconn.trace(wire.fileno())
+        assert len(pulse()) == 20
+        heart._connection.pgconn.untrace()
+        wire.seek(0)
+        sent = [line.split(b"\t")[3] for line in wire if line.split(b"\t")[1] == b"F"]
+    assert [word for word in sent if word in (b"Execute", b"Query")] == [b"Execute"]
+    assert sum(word.startswith(b"Sync") for word in sent) == 1
 
 
 def test_a_heartbeat_over_a_thousand_agents_is_cheap(registry: PostgresRegistry, sql: Asker) -> None:

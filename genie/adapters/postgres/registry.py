@@ -15,6 +15,7 @@ from genie.adapters.postgres import rows, sql
 from genie.adapters.postgres import samples as kept
 from genie.adapters.postgres.connect import connect, parameters
 from genie.adapters.postgres.errors import translated
+from genie.adapters.postgres.heart import Heart
 from genie.adapters.postgres.tx import Params, PostgresTx, fetch
 from genie.domain.agent import Life
 from genie.domain.events import Event
@@ -30,16 +31,18 @@ POOL_TIMEOUT = 10
 class PostgresRegistry:
     """`genie.ports.Registry`. Connects when it is first asked, and again after a loss.
 
-    `dsn` is a URL or a key=value string; raises BadConfig for one that does not read.
+    At most `pool_size` connections, two or more, of which one is the heartbeat's. `dsn` is a URL or a key=value string;
+    raises BadConfig for one that does not read.
     """
 
     def __init__(self, dsn: str, pool_size: int = 5) -> None:
         parameters(dsn)
+        self._heart = Heart(dsn)
         self._engine = create_engine(
             "postgresql+psycopg://",
             creator=lambda: connect(dsn),
             poolclass=QueuePool,
-            pool_size=pool_size,
+            pool_size=pool_size - 1,
             max_overflow=0,
             pool_timeout=POOL_TIMEOUT,
             pool_pre_ping=True,
@@ -49,7 +52,8 @@ class PostgresRegistry:
         self._reading = self._engine.execution_options(isolation_level="AUTOCOMMIT")
 
     def close(self) -> None:
-        """Close the pool's connections. It opens new ones if it is used again."""
+        """Close the connections. It opens new ones if it is used again."""
+        self._heart.close()
         self._engine.dispose()
 
     @contextmanager
@@ -62,7 +66,7 @@ class PostgresRegistry:
     # ---- hosts ----
 
     def beat(self, host: str, *, at: datetime) -> list[Standing]:
-        return self._standings(sql.BEAT, {"host": host, "at": at})
+        return [rows.to_standing(row) for row in self._heart.beat(sql.BEAT, {"host": host, "at": at})]
 
     def last_beat(self, host: str) -> datetime | None:
         found = self._fetch(sql.LAST_BEAT, {"host": host})
