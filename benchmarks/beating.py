@@ -53,7 +53,7 @@ def measure() -> list[Figure]:
 def _people(genie: Own) -> None:
     """One agent is spawned; the others are made after its model, their panes by tmux at one go."""
     genie.spawn("a000", *SLEEP)
-    registry, launches = PostgresRegistry(genie.dsn(), 1), FileLaunches(genie.home)
+    registry, launches = PostgresRegistry(genie.dsn(), 2), FileLaunches(genie.home)
     model = registry.roster(Wanted(names=("a000",)))[0]
     standings = [_copy(model, number) for number in range(OTHERS)] + _live(genie, model)
     with registry.begin() as tx:
@@ -74,9 +74,9 @@ def _live(genie: Own, model: Standing) -> list[Standing]:
         place = PaneIdentity(server, pane, pid, _sure(SystemProcesses().started(pid)), run)
         found.append(
             Standing(
-                replace(model.agent, id=agent, name=f"c{pane[1:]}", session=session, run=run, version=1),
+                replace(model.agent, id=agent, name=f"c{pane[1:]}", session=session, run=run, root=agent, version=1),
                 replace(_session(model), id=session, agent=agent, provider_session=None),
-                replace(_run(model), id=run, agent=agent, session=session, pane=place),
+                replace(_run(model), id=run, agent=agent, session=session, pane=place, token=None),
             )
         )
     return found
@@ -104,10 +104,12 @@ def _copy(model: Standing, number: int) -> Standing:
     """One without a pane: every other is stopped, the rest are done."""
     now, stopped = datetime.now(UTC), number % 2 == 0
     ids = uuid4(), uuid4(), uuid4()
-    agent = replace(model.agent, id=ids[0], name=f"b{number:03}", session=ids[1], run=ids[2], version=1)
+    agent = replace(model.agent, id=ids[0], name=f"b{number:03}", session=ids[1], run=ids[2], root=ids[0], version=1)
     life, desired = (Life.SUSPENDED, Desired.STOPPED) if stopped else (Life.DONE, Desired.RUNNING)
     session = replace(_session(model), id=ids[1], agent=ids[0], provider_session=None)
-    run = replace(_run(model), id=ids[2], agent=ids[0], session=ids[1], pane=None, ended_at=now, exit_code=0)
+    run = replace(
+        _run(model), id=ids[2], agent=ids[0], session=ids[1], pane=None, ended_at=now, exit_code=0, token=None
+    )
     return Standing(replace(agent, life=life, desired=desired), session, run)
 
 
@@ -128,7 +130,7 @@ def _sure(value: T | None) -> T:
 
 def _let_wait(genie: Own) -> None:
     """Make dead ones of those without a pane, that wait an hour for their second resume."""
-    registry = PostgresRegistry(genie.dsn(), 1)
+    registry = PostgresRegistry(genie.dsn(), 2)
     waiting = [standing.agent for standing in registry.roster(Wanted()) if standing.agent.name.startswith("b")]
     with registry.begin() as tx:
         for agent in waiting:
@@ -173,7 +175,9 @@ def _alone(scene: str, genie: Own) -> list[Figure]:
     configured = bootstrap.configure(genie.home)
     dsn = bootstrap.database(genie.home, configured).start()
     registry = PostgresRegistry(dsn)
-    world = bootstrap.open_world(genie.home, configured, registry, watch=lambda _: None)
+    world = bootstrap.open_world(
+        genie.home, configured, registry, bootstrap.database(genie.home, configured), watch=lambda _: None
+    )
     reconcile(world)
     took = Sample([_cpu_of_a_pass(world) for _ in range(PASSES)])
     beat = Sample([_cpu(lambda: world.registry.beat(world.host, at=world.clock.now())) for _ in range(PASSES)])

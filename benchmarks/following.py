@@ -36,7 +36,7 @@ def measure() -> list[Figure]:
 
 def _followed(genie: Own, followers: int) -> Figure:
     """Every follower's every line is one value. Counted from the moment the commit has returned."""
-    registry, dsn = PostgresRegistry(genie.dsn(), 1), genie.dsn()
+    registry, dsn = PostgresRegistry(genie.dsn(), 2), genie.dsn()
     ours: list[float] = []
     theirs: list[float] = []
     with ExitStack() as stack:

@@ -129,6 +129,8 @@ class Pacemaker:
         for name, error in done.errors.items():
             log.warning("agent_not_settled", agent=name, error=error.message)
         for run in done.live:
+            if not self.passes:  # the daemon before may have died right after its start
+                self._world.launches.forget_token(run.id)
             self._world.watch(run)
         for errand in done.errands:
             self._send(errand)

@@ -91,7 +91,7 @@ def new_run(world: World, agent: Agent, *, why: Why, attempt: int) -> Run:
     if agent.session is None:
         raise Failed(f"'{agent.name}' has no session")
     now, id_, token = world.clock.now(), world.ids.new(), world.secrets.token()
-    world.launches.keep_token(id_, token)
+    world.tokens[id_] = token
     return Run(
         id=id_,
         agent=agent.id,

@@ -132,10 +132,14 @@ def _release(world: World, session: Session, run: Run, *, interrupted: bool) -> 
 
 
 def _token(world: World, run: Run) -> str:
-    """The run's token; a new one where its file has gone."""
-    token = world.launches.token(run.id)
-    if token is not None:
-        return token
+    """The run's token, kept until it is live. A start that another daemon has begun goes on with the token that it was
+    released with; where it had come to no release, with a new one."""
+    token = world.launches.token(run.id) or world.tokens.pop(run.id, None) or _new_token(world, run)
+    world.launches.keep_token(run.id, token)
+    return token
+
+
+def _new_token(world: World, run: Run) -> str:
     token = world.secrets.token()
     with world.registry.begin() as tx:
         current = tx.standing_of(run.agent)
@@ -193,6 +197,7 @@ def _live(world: World, agent: Agent, run: Run, pane: PaneIdentity) -> Standing:
 def _undo(world: World, agent: Agent, run: Run, pane: PaneIdentity | None, error: GenieError) -> None:
     """End what a failed start has made and say in the registry that it failed."""
     world.launches.withdraw(run.id)
+    world.tokens.pop(run.id, None)
     if pane:
         world.processes.end_tree(run=run.id, pid=pane.pid, started=pane.started, grace=timedelta(0))
     if pane and run.why is Why.SPAWN:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from uuid import UUID
 
 from genie.domain.resume import Policy
 from genie.domain.session import Run
@@ -48,7 +49,7 @@ class Rules:
 class World:
     """`rules_at` reads the rules as seen from a project's directory and a caller's environment;
     `watch` has a run's process watched for its death; `host` is this host's id, `home` the path
-    of GENIE_HOME."""
+    of GENIE_HOME; `tokens` are those of runs that this daemon is about to release."""
 
     registry: Registry
     terminal: Terminal
@@ -69,4 +70,5 @@ class World:
     rules_at: Callable[[str, Mapping[str, str]], Rules]
     watch: Callable[[Run], None]
     flights: Flights = field(default_factory=Flights)
+    tokens: dict[UUID, str] = field(default_factory=dict)
     scales: Scales = field(default_factory=Scales)
