@@ -4,7 +4,8 @@
 
 Standard library only, and nothing of genie: it starts in every pane, and it must work whatever the
 working directory and the environment are. The launch file is JSON, {"argv", "env", "cwd"}; it is removed
-once read. Exit codes of its own: 75 no launch file came, 126 cannot be executed, 127 not found.
+once read. With "attend" in it the runner becomes the attendant (attendant.py), which starts the provider.
+Exit codes of its own: 75 no launch file came, 126 cannot be executed, 127 not found.
 """
 
 import json
@@ -19,6 +20,8 @@ FIRST_LOOK, LONGEST_LOOK = 0.002, 0.020
 """Seconds between two looks, doubled from one to the other."""
 OF_THE_PANE = ("TMUX", "TMUX_PANE", "TERM", "COLORTERM", "TERM_PROGRAM", "TERM_PROGRAM_VERSION")
 """Variables that only the pane itself can know; all others come from the launch file."""
+ATTEND = "import sys; sys.path.append(sys.argv[1]); from genie.attendant import main; main(sys.argv[3])"
+"""What the attendant's interpreter does: as a module it is compiled once, and not at every start."""
 
 NO_LAUNCH, NOT_EXECUTABLE, NOT_FOUND, INTERRUPTED = 75, 126, 127, 130
 
@@ -85,6 +88,24 @@ def become(argv: list[str], env: dict[str, str], cwd: str) -> int:
         return fail(NOT_EXECUTABLE, f"cannot run {argv[0]!r}: {getattr(error, 'strerror', None) or error}")
 
 
+def attend(run: str, path: str, launch: dict[str, object]) -> int:
+    """Become the attendant: by exec, so that neither the command line of a runner that waits nor the environment of the
+    tmux server, which can be that of another run, stays with it. The launch goes along in a file without a name."""
+    env = environment(launch["env"])  # type: ignore[arg-type]  # written by genie itself
+    known = {name.decode("utf-8", "surrogateescape"): env[name].decode("utf-8", "surrogateescape") for name in env}
+    try:
+        file = os.open(path + ".attend.tmp", os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
+        os.unlink(path + ".attend.tmp")  # noqa: PTH108
+        with open(file, "w", encoding="ascii", closefd=False) as handed:
+            json.dump(launch | {"env": known}, handed)
+        os.lseek(file, 0, os.SEEK_SET)
+        os.set_inheritable(file, True)
+        root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120
+        os.execve(sys.executable, [sys.executable, "-I", "-S", "-c", ATTEND, root, run, str(file)], env)  # noqa: S606
+    except OSError as error:
+        return fail(NOT_EXECUTABLE, f"cannot attend to run {run}: {error}")
+
+
 def main(run: str, path: str) -> int:
     try:
         launch = read_launch(path)
@@ -94,6 +115,8 @@ def main(run: str, path: str) -> int:
         return INTERRUPTED
     if launch is None:
         return fail(NO_LAUNCH, f"nothing to run: the launch file of run {run} did not come within {PATIENCE:.0f} s")
+    if "attend" in launch:
+        return attend(run, path, launch)
     return become(launch["argv"], launch["env"], launch["cwd"])  # type: ignore[arg-type]  # written by genie itself
 
 
