@@ -118,7 +118,8 @@ def until_states(genie: Genie, wanted: Sequence[str], names: str = "abcd", *, wi
 
 
 def env_of(pid: int) -> dict[str, str]:
-    """The environment of a process, undecodable bytes escaped."""
+    """The environment of an agent's process, once its runner has become it; undecodable bytes escaped."""
+    until(lambda: b"GENIE_RUN_ID=" in b"\0".join(environ(pid)), what=f"the agent's own environment in process {pid}")
     words = (word.decode(errors="surrogateescape").partition("=") for word in environ(pid) if word)
     return {key: value for key, _, value in words}
 
