@@ -112,7 +112,7 @@ def test_none_gets_away_from_its_time(genie: Genie) -> None:
     gone(genie, run, found)
 
 
-@pytest.mark.parametrize("point", ["kill.wanted", "finish.ended", "finish.closed", "finish.before_commit"])
+@pytest.mark.parametrize("point", ["kill.wanted", "finish.ended", "finish.closed"])
 def test_none_gets_away_though_the_daemon_dies_in_the_kill(genie: Genie, point: str) -> None:
     run, found = perform(genie)
     daemon = crash_at(genie, point)
@@ -122,7 +122,7 @@ def test_none_gets_away_though_the_daemon_dies_in_the_kill(genie: Genie, point: 
     gone(genie, run, found)
 
 
-@pytest.mark.parametrize("point", ["expire.before_commit", "expire.committed", "finish.ended"])
+@pytest.mark.parametrize("point", ["expire.committed", "finish.ended"])
 def test_none_gets_away_though_the_daemon_dies_at_its_time(genie: Genie, point: str) -> None:
     run, found = perform(genie, "--ttl", "8s")
     daemon = crash_at(genie, point)

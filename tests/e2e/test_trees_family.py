@@ -111,7 +111,7 @@ def test_the_children_of_a_parent_that_comes_back_go_on(genie: Genie) -> None:
     assert Inside(genie, "a").spawn("e")["parent"] == "a"
 
 
-@pytest.mark.parametrize("point", ["kill.wanted", "finish.ended", "finish.closed", "finish.before_commit"])
+@pytest.mark.parametrize("point", ["kill.wanted", "finish.closed"])  # every point: tests/services/test_trees.py
 def test_a_cascade_is_finished_by_the_next_daemon(genie: Genie, point: str) -> None:
     line(genie)
     before = mains(genie)
@@ -125,7 +125,7 @@ def test_a_cascade_is_finished_by_the_next_daemon(genie: Genie, point: str) -> N
     assert [len(events(genie, name, "terminated")) for name in "abcd"] == [1] * 4
 
 
-@pytest.mark.parametrize("point", ["stop.wanted", "finish.ended", "resume.claimed"])
+@pytest.mark.parametrize("point", ["stop.wanted", "resume.claimed"])
 def test_a_stop_or_resume_of_all_is_finished_by_the_next_daemon(genie: Genie, point: str) -> None:
     line(genie, names="abc")
     before = rows(genie)
