@@ -14,7 +14,8 @@ from uuid import UUID
 
 from genie.domain.agent import Agent, Life, Placement
 from genie.domain.errors import BadTemplate
-from genie.domain.events import Event
+from genie.domain.events import Event, Kind
+from genie.domain.selecting import Match, Selection
 from genie.domain.session import Launch, PaneIdentity, PaneSeen, Run, ServerIdentity, Session, Snapshot, Standing
 from genie.domain.team import ClaudeTeam, Team
 from genie.domain.template import Template
@@ -93,6 +94,26 @@ class Windows:
 
     parent: datetime
     root: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Badge:
+    """By what the events of an agent are selected."""
+
+    name: str
+    team: str
+    tags: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stretch:
+    """The events of a session whose `seq` is greater than `after` and less than `before`; of these kinds, or of all
+    where there are none."""
+
+    session: UUID
+    kinds: tuple[Kind, ...] = ()
+    after: int = 0
+    before: int | None = None
 
 
 class Tx(Protocol):
@@ -251,6 +272,16 @@ class Registry(Vitals, Protocol):
         """The agent of that name; of terminated ones the latest, if no other has the name."""
         ...
 
+    def select(self, wanted: Selection) -> list[Match]:
+        """The sessions that fit, by one query; words that nothing fits are absent. Of a name the agent that has it, of
+        terminated ones the latest. A word that is a name is no beginning of an id; of one that begins several ids the
+        latest `SHOWN` sessions, and how many there are. The group in the order of team and name."""
+        ...
+
+    def standings(self, agents: Sequence[UUID]) -> list[Standing]:
+        """These agents, in the order of team and name; strangers are absent."""
+        ...
+
     def children(self, agent: UUID) -> list[Standing]: ...
 
     def bearer(self, token: str) -> tuple[Standing, Run] | None:
@@ -277,8 +308,24 @@ class Registry(Vitals, Protocol):
         """Latest first."""
         ...
 
-    def history(self, agent: UUID, *, limit: int) -> list[Event]:
-        """The latest `limit` events of the agent, oldest first."""
+    def history(self, agent: UUID, *, limit: int, kinds: Sequence[Kind] = ()) -> list[Event]:
+        """The latest `limit` events of the agent, oldest first; of these kinds, or of all where there are none."""
+        ...
+
+    def badges(self, agents: Sequence[UUID]) -> dict[UUID, Badge]:
+        """Names, teams and tags of these agents, as they are now; strangers are absent."""
+        ...
+
+    def stretch(self, of: Stretch, *, limit: int = 500) -> list[Event]:
+        """The first `limit` of those events, by their `seq`."""
+        ...
+
+    def measure(self, of: Stretch) -> int:
+        """How many events those are."""
+        ...
+
+    def before_last(self, of: Stretch, count: int) -> int:
+        """The `seq` after which the last `count` of those events come; `of.after` where there are no more."""
         ...
 
     def events(self, *, after: int, limit: int = 500) -> list[Event]: ...

@@ -9,6 +9,7 @@ from typing import Any, TypedDict, Unpack
 from urllib.parse import quote, urlencode
 
 from genie.client.daemon import Daemon
+from genie.client.waits import Wait
 from genie.domain.errors import BadInput, TimedOut
 
 Row = dict[str, Any]
@@ -131,6 +132,33 @@ class Genie:
                 if deadline is not None and time.monotonic() >= deadline:
                     raise
 
+    # ---- sessions --------------------------------------------------------------------------
+
+    def select(
+        self, words: Sequence[str] = (), *, team: str | None = None, tags: Sequence[str] = (), latest: bool = False
+    ) -> Row:
+        """The `sessions` that are meant by names, ids or their beginnings, by team and tags, or as the newest; `notes`
+        for people, and `after`, the last event before they were looked at. Raises NotFound, Conflict."""
+        return self._row(self._daemon.request("GET", _path("/v1/sessions", _selection(words, team, tags, latest))))
+
+    def wait_for(self, selected: Row, *, any_: bool = False, tags: Sequence[str] = (), team: str | None = None) -> Wait:
+        """A wait for the end of what `select` has answered; `tags` are followed."""
+        return Wait(self._daemon, selected, any_=any_, tags=tags, team=team)
+
+    def status(
+        self, words: Sequence[str] = (), *, team: str | None = None, tags: Sequence[str] = (), latest: bool = False
+    ) -> Row:
+        """How one session is. Raises Conflict where several are meant."""
+        pairs = _selection(words, team, tags, latest)
+        return self._row(self._daemon.request("GET", _path("/v1/sessions/status", pairs)))
+
+    def cancel(self, agents: Sequence[str], *, reason: str | None = None) -> list[Row]:
+        """End the sessions of these agents, by their `agent_id`, for good; what became of each."""
+        body: Row = {"agents": list(agents), "reason": reason}
+        return self._rows(self._daemon.request("POST", "/v1/sessions/cancel", body, timeout=LONG))
+
+    # ---- ending and coming back ------------------------------------------------------------
+
     def stop(self, names: Sequence[str] = (), *, team: str | None = None, tags: Sequence[str] = ()) -> list[Row]:
         """End agents politely and keep their sessions; what became of each."""
         return self._act("stop", names, team, tags)
@@ -186,10 +214,65 @@ class Genie:
         """The templates that can be seen from the current directory."""
         return self._rows(self._daemon.request("GET", _path("/v1/templates", [("cwd", _cwd())]), timeout=timeout))
 
-    def events(self, *, after: int = -1, follow: bool = True) -> Iterator[Row]:
-        """Events after the id `after` (-1: from now on), one by one; with `follow` for ever."""
+    def events(
+        self,
+        *,
+        after: int = -1,
+        follow: bool = True,
+        types: Iterable[str] = (),
+        team: str | None = None,
+        tags: Iterable[str] = (),
+    ) -> Iterator[Row]:
+        """Events after the id `after` (-1: from now on), one by one; with `follow` for ever. Of these types, of agents
+        of that team or with one of the tags, where that is said."""
         pairs = [("after", str(after)), ("follow", "true" if follow else "false")]
+        pairs += [*_each("type", types), *_each("team", [team] if team else []), *_each("tag", tags)]
         return self._daemon.stream(_path("/v1/events", pairs))
+
+    def last_event(self) -> int:
+        """The id of the last event that there is."""
+        return int(self._daemon.request("GET", "/v1/events/last")["id"])
+
+    def session_events(
+        self,
+        name: str,
+        *,
+        types: Iterable[str] = (),
+        last: int | None = None,
+        after: int | None = None,
+        before: int | None = None,
+    ) -> Iterator[Row]:
+        """What was told in an agent's session, by the number `seq` that each event has there: of these types, after
+        and before these numbers, the last so many of them."""
+        return self._daemon.stream(_path(_agent(name, "/events"), _stretch(types, last, after, before)))
+
+    def count_events(
+        self,
+        name: str,
+        *,
+        types: Iterable[str] = (),
+        last: int | None = None,
+        after: int | None = None,
+        before: int | None = None,
+    ) -> Row:
+        """How many events `session_events` would give."""
+        pairs = [*_stretch(types, last, after, before), ("count", "true")]
+        return self._row(self._daemon.request("GET", _path(_agent(name, "/events"), pairs)))
+
+    # ---- the caller itself -----------------------------------------------------------------
+
+    def whoami(self) -> Row:
+        """The agent in whose run this process is. Raises NotFound where it is in none."""
+        return self._row(self._daemon.request("POST", "/v1/whoami", {"caller": _myself()}))
+
+    def environment(self, name: str | None = None) -> Row:
+        """The variables that tell which session this process, or the agent of that name, is."""
+        return self._row(self._daemon.request("POST", "/v1/env", {"caller": _myself(), "name": name}))
+
+    def note(self, message: str, *, level: str, data: object = None) -> Row:
+        """Add a message to the session that this process is in."""
+        body = {"caller": _myself(), "message": message, "level": level, "data": data}
+        return self._row(self._daemon.request("POST", "/v1/log", body))
 
     # ---- the daemon and its database -------------------------------------------------------
 
@@ -241,6 +324,17 @@ def caller() -> Row:
     return {"cwd": _cwd(), "env": dict(os.environ), "pid": os.getpid()}
 
 
+def _myself() -> Row:
+    """Who asks, by no more than what shows it."""
+    shown = {name: os.environ[name] for name in ("GENIE_AGENT_TOKEN",) if name in os.environ}
+    return {"cwd": "", "env": shown, "pid": os.getpid()}
+
+
+def _stretch(types: Iterable[str], last: int | None, after: int | None, before: int | None) -> list[tuple[str, str]]:
+    said = {"last": last, "after_seq": after, "before_seq": before}
+    return [*_each("type", types), *((key, str(value)) for key, value in said.items() if value is not None)]
+
+
 def _cwd() -> str:
     try:
         return os.getcwd()  # noqa: PTH109 — the bytes as they are
@@ -262,6 +356,11 @@ def _agent(name: str, rest: str = "") -> str:
 
 def _each(key: str, values: Iterable[str]) -> list[tuple[str, str]]:
     return [(key, value) for value in values]
+
+
+def _selection(words: Iterable[str], team: str | None, tags: Iterable[str], latest: bool) -> list[tuple[str, str]]:
+    group = [*_each("team", [team] if team is not None else []), *_each("latest", ["true"] if latest else [])]
+    return [*_each("word", words), *_each("tag", tags), *group]
 
 
 def _path(path: str, pairs: Sequence[tuple[str, str]]) -> str:

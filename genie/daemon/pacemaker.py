@@ -134,18 +134,21 @@ class Pacemaker:
             self._world.watch(run)
         for errand in done.errands:
             self._send(errand)
+        self._quotas = done.quotas
+        self._when_next(done)
+        if done.strangers:
+            for trouble in close_orphans(self._world, done.strangers, self._judged):
+                log.warning("orphan_not_closed", error=trouble.message)
+
+    def _when_next(self, done: Pass) -> None:
         if done.look_again:
             self._look_later(done.look_again)
         elif self.passes:
             self._away_since = None
-        self._quotas = done.quotas
         if done.look_at_all:
             self.look()
         if done.wake_at:
             self._look_by(done.wake_at)
-        if done.strangers:
-            for trouble in close_orphans(self._world, done.strangers, self._judged):
-                log.warning("orphan_not_closed", error=trouble.message)
 
     def _look_by(self, when: datetime) -> None:
         """A pass at that time. One that is due sooner stays: what it is for may not be among what was looked at now."""

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 from uuid import UUID
 
 from genie.domain.agent import Agent
+from genie.domain.errors import BadInput
 from genie.domain.session import Run
+from genie.domain.words import nearest
 
 
 class Kind(Enum):
-    """The kinds of events of an agent's life."""
+    """The kinds of events: `agent.` of an agent's life, `session.` of what is said in a session."""
 
     REQUESTED = "agent.requested"
     QUEUED = "agent.queued"
@@ -43,6 +45,30 @@ class Kind(Enum):
     TEAM_CREATED = "team.created"
     DAEMON_STARTED = "daemon.started"
     DAEMON_STOPPED = "daemon.stopped"
+    USER_EVENT = "session.user_event"
+
+    @property
+    def word(self) -> str:
+        """It without its prefix: "failed"."""
+        return self.value.partition(".")[2]
+
+
+CHANGES = tuple(kind for kind in Kind if kind.value.startswith("agent."))
+"""What tells of a change of an agent, not of what is said in its session."""
+
+
+def kinds_of(words: Iterable[str]) -> tuple[Kind, ...]:
+    """The kinds that these words name, with their prefix or without: "stopped" is an agent's and not a daemon's.
+    Raises BadInput with the nearest word."""
+    return tuple(dict.fromkeys(_kind_of(word) for word in words))
+
+
+def _kind_of(word: str) -> Kind:
+    for kind in Kind:
+        if word in (kind.value, kind.word):
+            return kind
+    known = {kind.value if "." in word else kind.word for kind in Kind}
+    raise BadInput(f"unknown type of event '{word}'", hint=nearest(word, known))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from genie.domain.agent import IN_PANE, Agent, Desired
 from genie.domain.errors import NotFound, Refused, Stale
 from genie.domain.session import PaneIdentity, Standing
 from genie.ports import Tx
-from genie.services.order import Order
+from genie.services.order import Caller, Order
 from genie.services.world import World
 
 TOKEN = "GENIE_AGENT_TOKEN"  # noqa: S105  the name of the variable
@@ -47,7 +47,7 @@ def parent_of(world: World, order: Order) -> UUID | None:
     Raises Refused for a token that is forged, of an ended run or of another genie, for a parent that is not the
     caller's to name or not alive, and NotFound for an unknown one.
     """
-    own = _by_token(world, order) or _by_kernel(world, order)
+    own = caller_of(world, order.caller)
     if order.parent_pid is not None:
         return _by_pid(world, order, order.parent_pid, own)
     if order.parent is None:
@@ -60,8 +60,16 @@ def parent_of(world: World, order: Order) -> UUID | None:
     return _named(world, order.parent).id
 
 
-def _by_token(world: World, order: Order) -> Agent | None:
-    token = order.caller.env.get(TOKEN)
+def caller_of(world: World, caller: Caller) -> Agent | None:
+    """The agent in whose run a caller is: by its token, else by the kernel's word; None for one that is in no run.
+
+    Raises Refused for a token that is forged, of an ended run or of another genie.
+    """
+    return _by_token(world, caller) or _by_kernel(world, caller)
+
+
+def _by_token(world: World, caller: Caller) -> Agent | None:
+    token = caller.env.get(TOKEN)
     if not token:
         return None
     found = world.registry.bearer(world.secrets.digest(token))
@@ -74,15 +82,15 @@ def _by_token(world: World, order: Order) -> Agent | None:
     return standing.agent
 
 
-def _by_kernel(world: World, order: Order) -> Agent | None:
+def _by_kernel(world: World, caller: Caller) -> Agent | None:
     """The agent in whose run the caller is, though it shows no token: by the nearest ancestor that is a pane's
     process, by its session, by the run id in an environment."""
-    if not order.caller.pid:
+    if not caller.pid:
         return None
     panes = world.registry.live_panes(world.host)
     if not panes:
         return None
-    lineage = world.processes.lineage(order.caller.pid)
+    lineage = world.processes.lineage(caller.pid)
     run = _run_around(world, panes, (*lineage.pids, lineage.session))
     return _in_run(world, run or next((run for run in lineage.runs if run in panes), None))
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from genie.domain import resume
 from genie.domain.agent import LIVE, STOPPABLE, Agent, Life
 from genie.domain.errors import NotFound
-from genie.domain.events import Event
+from genie.domain.events import CHANGES, Event
 from genie.domain.session import Look, Run, Session, Standing
 from genie.domain.settle import (
     Bring,
@@ -135,7 +135,7 @@ def explain(world: World, name: str) -> Explanation:
         parent = tx.standing_of(standing.agent.parent) if standing.agent.parent else None
     ending = {parent.agent.id} if parent and unwanted(parent.agent) else set()
     known = facts(world, standing, view, room=room, ending=ending)
-    events = world.registry.history(standing.agent.id, limit=8)
+    events = world.registry.history(standing.agent.id, limit=8, kinds=CHANGES)
     return Explanation(
         standing=standing,
         why=why(standing, events),

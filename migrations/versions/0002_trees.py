@@ -47,4 +47,3 @@ def upgrade() -> None:
     )
     op.create_index("spawns_line", "spawns", ["line"], postgresql_using="gin")
     op.create_index("spawns_parent", "spawns", ["parent", "at"])
-

@@ -219,9 +219,7 @@ def many(registry: PostgresRegistry, count: int) -> None:
             tx.add_run(run if live else run.ended(End(exit_code=0), at=NOW))
 
 
-def test_a_heartbeat_is_one_statement_however_many_agents(
-    registry: PostgresRegistry, dsn: str, tmp_path: Path
-) -> None:
+def test_a_heartbeat_is_one_statement_however_many_agents(registry: PostgresRegistry, dsn: str, tmp_path: Path) -> None:
     registry.join_host(HOST, name="box", boot="b", at=NOW)
     many(registry, 40)
     with closing(Heart(dsn)) as heart, (tmp_path / "wire").open("w+b") as wire:

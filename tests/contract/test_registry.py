@@ -12,11 +12,12 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from genie.adapters.postgres.sql import STRETCH
 from genie.domain.agent import Activity, Desired, End, Life, Restart, Why
 from genie.domain.errors import BadInput, Conflict, Stale
-from genie.domain.events import Event, Kind
+from genie.domain.events import CHANGES, Event, Kind
 from genie.domain.session import Standing
-from genie.ports import Attempt, Registry, Wanted
+from genie.ports import Attempt, Badge, Registry, Stretch, Wanted
 from tests.contract.values import HOST, NOW, a_pane, a_run, a_session, a_team, an_agent, spawn, write
 from tests.fixtures.postgres import Asker
 
@@ -403,6 +404,66 @@ def test_history_is_the_latest_events_oldest_first(registry: Registry) -> None:
         for number in range(5):
             tx.record(happened(one, n=number), happened(two))
     assert [event.payload["n"] for event in registry.history(one.agent.id, limit=3)] == [2, 3, 4]
+
+
+def test_history_of_some_kinds(registry: Registry) -> None:
+    one = spawn(registry)
+    with registry.begin() as tx:
+        tx.record(happened(one, Kind.RUNNING), *(happened(one, Kind.USER_EVENT, n=n) for n in range(5)))
+    assert [event.kind for event in registry.history(one.agent.id, limit=3, kinds=CHANGES)] == [Kind.RUNNING]
+
+
+def test_a_stretch_of_a_session_is_read_measured_and_cut(registry: Registry) -> None:
+    one, two = spawn(registry, "ada"), spawn(registry, "bob")
+    with registry.begin() as tx:
+        tx.record(*(happened(of, kind) for kind in (Kind.RUNNING, Kind.USER_EVENT) * 3 for of in (one, two)))
+    assert one.session
+    of = Stretch(session=one.session.id)
+    assert [(event.agent, event.seq) for event in registry.stretch(of)] == [(one.agent.id, seq) for seq in range(1, 7)]
+    assert [event.seq for event in registry.stretch(of, limit=2)] == [1, 2]
+    assert (registry.measure(of), registry.measure(Stretch(session=uuid4()))) == (6, 0)
+    said = replace(of, kinds=(Kind.USER_EVENT,), after=2, before=6)
+    assert [event.seq for event in registry.stretch(said)] == [4]
+    assert registry.measure(said) == 1
+    assert [registry.before_last(of, count) for count in (1, 4, 6, 100)] == [5, 2, 0, 0]
+    assert [registry.before_last(replace(said, before=None), count) for count in (1, 2, 3)] == [4, 2, 2]
+
+
+def test_agents_have_badges(registry: Registry) -> None:
+    one, two = spawn(registry, "ada", tags=("x", "y")), spawn(registry, "bob", tags=())
+    assert registry.badges([one.agent.id, two.agent.id, uuid4()]) == {
+        one.agent.id: Badge("ada", one.agent.team, frozenset({"x", "y"})),
+        two.agent.id: Badge("bob", two.agent.team, frozenset()),
+    }
+    assert registry.badges([]) == {}
+
+
+def test_every_text_of_a_user_event_comes_back(registry: Registry) -> None:
+    one = spawn(registry)
+    said = {
+        "message": "h\u00e9 \u2028\u202e \ufeff\uffff\x01\x7f \U0001f600\U0010ffff '\\\"",
+        "data": {"": [1.5, None, {}]},
+    }
+    with registry.begin() as tx:
+        tx.record(happened(one, Kind.USER_EVENT, **said))
+    assert registry.history(one.agent.id, limit=1)[0].payload == said
+
+
+def test_a_session_is_read_by_its_index(registry: Registry, sql: Asker) -> None:
+    one, two = spawn(registry, "ada"), spawn(registry, "bob")
+    with registry.begin() as tx:
+        tx.record(*(happened(of, n=n) for n in range(2000) for of in (one, two)))
+    assert one.session
+    sql("analyze events")
+    asked = {"session": f"'{one.session.id}'", "after": 1900, "before": 1950, "limit": 500}
+    found = sql(f"explain {STRETCH % (asked | {'kinds': quoted_kinds()})}")
+    plan = " ".join(str(row[0]) for row in found)
+    assert "events_of_session" in plan
+    assert "(seq > 1900)" in plan[plan.index("Index Cond") :]
+
+
+def quoted_kinds() -> str:
+    return f"'{{{','.join(kind.value for kind in Kind)}}}'"
 
 
 def test_more_events_than_a_statement_takes(registry: Registry) -> None:

@@ -15,13 +15,14 @@ from uuid import UUID
 
 from genie.domain.agent import Agent, Desired, Life
 from genie.domain.errors import BadInput, Conflict, Failed, GenieError, RegistryAway, Stale
-from genie.domain.events import Event
+from genie.domain.events import Event, Kind
+from genie.domain.selecting import SHOWN, Match, Selection, span
 from genie.domain.session import PaneIdentity, Run, Session, Standing
 from genie.domain.team import Team
 from genie.domain.template import Template
 from genie.domain.tree import Branch, Pace
 from genie.domain.usage import Sample
-from genie.ports import Attempt, Leaf, Relative, Vital, Wanted, Windows
+from genie.ports import Attempt, Badge, Leaf, Relative, Stretch, Vital, Wanted, Windows
 from tests.services.vitals import MemorySamples, live_on
 
 AT_WORK = frozenset({Life.QUEUED, Life.SPAWNING, Life.RUNNING, Life.DEAD, Life.RESUMING})
@@ -292,6 +293,30 @@ class MemoryRegistry:
         latest = max(there or called, key=lambda agent: agent.created_at, default=None)
         return self.store.standing(latest) if latest else None
 
+    def select(self, wanted: Selection) -> list[Match]:
+        found = [match for word in dict.fromkeys(wanted.words) for match in self._fitting(word)]
+        if wanted.has_group:
+            everybody = self.roster(Wanted(team=wanted.team, tags=wanted.tags, all=wanted.latest))
+            if wanted.latest:
+                everybody = sorted(everybody, key=_begun, reverse=True)[:1]
+            found += [Match(word=None, standing=standing) for standing in everybody]
+        return sorted(found, key=lambda m: (m.standing.agent.team, m.standing.agent.name, m.standing.agent.created_at))
+
+    def _fitting(self, word: str) -> list[Match]:
+        called, ids = self.find(word), span(word)
+        if called:
+            return [Match(word=word, standing=called)]
+        begun = [session for session in self.store.sessions.values() if ids and session.id in ids]
+        begun.sort(key=lambda session: session.created_at, reverse=True)
+        owners = [self.store.standing(self.store.agents[session.agent]) for session in begun[:SHOWN]]
+        return [
+            Match(word=word, standing=owner, session=session.id, total=len(begun))
+            for owner, session in zip(owners, begun, strict=False)
+        ]
+
+    def standings(self, agents: Sequence[UUID]) -> list[Standing]:
+        return [standing for standing in self.roster(Wanted(all=True)) if standing.agent.id in agents]
+
     def children(self, agent: UUID) -> list[Standing]:
         return [standing for standing in self.roster(Wanted(all=True)) if standing.agent.parent == agent]
 
@@ -370,9 +395,29 @@ class MemoryRegistry:
 
     # ---- events ----
 
-    def history(self, agent: UUID, *, limit: int) -> list[Event]:
+    def history(self, agent: UUID, *, limit: int, kinds: Sequence[Kind] = ()) -> list[Event]:
         self._answer()
-        return [happened for happened in self.log if happened.agent == agent][-limit:]
+        return [e for e in self.log if e.agent == agent and (not kinds or e.kind in kinds)][-limit:]
+
+    def badges(self, agents: Sequence[UUID]) -> dict[UUID, Badge]:
+        self._answer()
+        known = [self.store.agents[id_] for id_ in agents if id_ in self.store.agents]
+        return {agent.id: Badge(agent.name, agent.team, frozenset(agent.tags)) for agent in known}
+
+    def stretch(self, of: Stretch, *, limit: int = 500) -> list[Event]:
+        return self._stretch(of)[:limit]
+
+    def measure(self, of: Stretch) -> int:
+        return len(self._stretch(of))
+
+    def before_last(self, of: Stretch, count: int) -> int:
+        earlier = self._stretch(of)[::-1][count:]
+        return earlier[0].seq or 0 if earlier else of.after
+
+    def _stretch(self, of: Stretch) -> list[Event]:
+        self._answer()
+        own = [e for e in self.log if e.session == of.session and (not of.kinds or e.kind in of.kinds)]
+        return [e for e in own if (e.seq or 0) > of.after and (of.before is None or (e.seq or 0) < of.before)]
 
     def events(self, *, after: int, limit: int = 500) -> list[Event]:
         self._answer()
@@ -405,6 +450,11 @@ class MemoryRegistry:
             and agent.life is not Life.TERMINATED
         ]
         return [(session, team) for session, team in leads if session]
+
+
+def _begun(standing: Standing) -> tuple[bool, float]:
+    session = standing.session
+    return session is not None, session.created_at.timestamp() if session else 0.0
 
 
 def _to_be_looked_at(agent: Agent, now: datetime) -> bool:

@@ -18,11 +18,15 @@ from genie.adapters.postgres.errors import translated
 from genie.adapters.postgres.heart import Heart
 from genie.adapters.postgres.tx import Params, PostgresTx, fetch
 from genie.domain.agent import Life
-from genie.domain.events import Event
+from genie.domain.events import Event, Kind
+from genie.domain.selecting import SHOWN, Match, Selection, span
 from genie.domain.session import PaneIdentity, Run, Session, Standing
 from genie.domain.team import Team
 from genie.domain.usage import Sample
-from genie.ports import Leaf, Relative, Vital, Wanted
+from genie.ports import Badge, Leaf, Relative, Stretch, Vital, Wanted
+
+LAST_SEQ = 2**63 - 1
+"""No event of a session has a greater number."""
 
 POOL_TIMEOUT = 10
 """Seconds to wait for a free connection of the pool."""
@@ -95,6 +99,27 @@ class PostgresRegistry:
     def find(self, name: str) -> Standing | None:
         return next(iter(self._standings(sql.FIND, {"name": name})), None)
 
+    def select(self, wanted: Selection) -> list[Match]:
+        words = list(dict.fromkeys(wanted.words))
+        spans = [span(word) for word in words]
+        params: Params = {
+            "words": words,
+            "lows": [one.low if one else None for one in spans],
+            "highs": [one.high if one else None for one in spans],
+            "shown": SHOWN,
+            "group": wanted.has_group,
+            "team": wanted.team,
+            "tags": list(wanted.tags),
+            "latest": wanted.latest,
+        }
+        return [
+            Match(word=word, session=session, total=total, standing=rows.to_standing(row))
+            for word, session, total, *row in self._fetch(sql.SELECT, params)
+        ]
+
+    def standings(self, agents: Sequence[UUID]) -> list[Standing]:
+        return self._standings(sql.STANDINGS, {"ids": list(agents)}) if agents else []
+
     def children(self, agent: UUID) -> list[Standing]:
         """All of them, terminated ones too, in the order of team and name."""
         return self._standings(sql.CHILDREN, {"id": agent})
@@ -121,6 +146,10 @@ class PostgresRegistry:
     def agent_names(self, agents: Sequence[UUID]) -> dict[UUID, str]:
         return dict(self._fetch(sql.AGENT_NAMES, {"ids": list(agents)})) if agents else {}
 
+    def badges(self, agents: Sequence[UUID]) -> dict[UUID, Badge]:
+        found = self._fetch(sql.BADGES, {"ids": list(agents)}) if agents else []
+        return {id_: Badge(name, team, frozenset(tags)) for id_, name, team, tags in found}
+
     def sessions(self, agent: UUID) -> list[Session]:
         """Oldest first."""
         return [rows.to_session(row) for row in self._fetch(sql.SESSIONS, {"agent": agent})]
@@ -139,9 +168,19 @@ class PostgresRegistry:
 
     # ---- events ----
 
-    def history(self, agent: UUID, *, limit: int) -> list[Event]:
-        found = self._fetch(sql.HISTORY, {"agent": agent, "limit": limit, "kinds": rows.KINDS})
+    def history(self, agent: UUID, *, limit: int, kinds: Sequence[Kind] = ()) -> list[Event]:
+        found = self._fetch(sql.HISTORY, {"agent": agent, "limit": limit, "kinds": _values(kinds)})
         return [rows.to_event(row) for row in found]
+
+    def stretch(self, of: Stretch, *, limit: int = 500) -> list[Event]:
+        return [rows.to_event(row) for row in self._fetch(sql.STRETCH, _params(of) | {"limit": limit})]
+
+    def measure(self, of: Stretch) -> int:
+        return int(self._fetch(sql.MEASURE, _params(of))[0][0])
+
+    def before_last(self, of: Stretch, count: int) -> int:
+        found = self._fetch(sql.BEFORE_LAST, _params(of) | {"count": count})
+        return int(found[0][0]) if found else of.after
 
     def events(self, *, after: int, limit: int = 500) -> list[Event]:
         found = self._fetch(sql.EVENTS_AFTER, {"after": after, "limit": limit, "kinds": rows.KINDS})
@@ -188,3 +227,12 @@ class PostgresRegistry:
     def _fetch(self, statement: str, params: Params) -> list[tuple[Any, ...]]:
         with translated(), self._reading.connect() as connection:
             return fetch(connection, statement, params)
+
+
+def _values(kinds: Sequence[Kind]) -> list[str]:
+    return [kind.value for kind in kinds] or rows.KINDS
+
+
+def _params(of: Stretch) -> dict[str, object]:
+    before = LAST_SEQ if of.before is None else of.before
+    return {"session": of.session, "after": of.after, "before": before, "kinds": _values(of.kinds)}

@@ -74,6 +74,25 @@ ROSTER = (
     " order by a.team, a.name, a.created_at"
 )
 
+# A word is a name before it is the beginning of an id; of an ambiguous one `shown` are told, and how many there are.
+SELECT = (
+    f"with asked as (select * from unnest(%(words)s::text[], %(lows)s::uuid[], %(highs)s::uuid[]) w(word, low, high)),"  # noqa: S608
+    " named as (select w.word, n.id from asked w cross join lateral (select a.id from agents a where a.name = w.word"
+    " order by (a.life = 'terminated'), a.created_at desc limit 1) n),"
+    " begun as (select w.word, b.* from asked w cross join lateral (select s.agent_id, s.id, count(*) over () as total"
+    " from sessions s where s.id between w.low and w.high order by s.created_at desc, s.id limit %(shown)s) b"
+    " where not exists (select from named n where n.word = w.word)),"
+    " grouped as (select a.id from agents a left join sessions c on c.id = a.session_id where %(group)s"
+    " and (%(latest)s or a.life <> 'terminated') and (%(team)s::text is null or a.team = %(team)s)"
+    " and (%(tags)s::text[] = '{}' or a.tags && %(tags)s)"
+    " order by c.created_at desc nulls last, a.id limit case when %(latest)s then 1 end)"
+    f" select f.word, f.session, f.total, {STANDING_COLUMNS} from {STANDING_TABLES} join (select word, id as agent,"
+    " null::uuid as session, 1 as total from named union all select word, agent_id, id, total from begun"
+    " union all select null, id, null, 1 from grouped) f on f.agent = a.id"
+    " order by a.team, a.name, a.created_at, f.session"
+)
+STANDINGS = f"{STANDING} where a.id = any(%(ids)s) order by a.team, a.name, a.created_at"
+
 _BEAT_WITH = (
     # Losing the last beats in a crash of the server is no loss: no beat waits for the disk.
     "with quick as materialized (select set_config('synchronous_commit', 'off', true)),"
@@ -175,6 +194,14 @@ KEPT_IDS = (
 _EVENTS = f"select {_columns('e', EVENT)} from events e where e.kind = any(%(kinds)s)"  # noqa: S608
 EVENTS_AFTER = f"{_EVENTS} and e.id > %(after)s order by e.id limit %(limit)s"
 HISTORY = f"select * from ({_EVENTS} and e.agent_id = %(agent)s order by e.id desc limit %(limit)s) latest order by id"  # noqa: S608
+_STRETCH = "e.session_id = %(session)s and e.seq > %(after)s and e.seq < %(before)s"
+STRETCH = f"{_EVENTS} and {_STRETCH} order by e.seq limit %(limit)s"
+MEASURE = f"select count(*) from events e where e.kind = any(%(kinds)s) and {_STRETCH}"  # noqa: S608
+BEFORE_LAST = (
+    f"select e.seq from events e where e.kind = any(%(kinds)s) and {_STRETCH}"  # noqa: S608
+    " order by e.seq desc offset %(count)s limit 1"
+)
+BADGES = "select id, name, team, tags from agents where id = any(%(ids)s)"
 LAST_EVENT = "select coalesce(max(id), 0) from events"
 
 TAKEN = "select name from agents where life <> 'terminated' and starts_with(name, %(prefix)s)"
