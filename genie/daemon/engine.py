@@ -15,6 +15,7 @@ from uuid import UUID
 import structlog
 
 from genie import bootstrap
+from genie.daemon.leaving import Leaving
 from genie.daemon.pacemaker import Pacemaker
 from genie.domain.errors import GenieError, RegistryAway
 from genie.domain.events import Event as Happening
@@ -50,6 +51,7 @@ class Engine:
         self.problem: GenieError | None = None
         self.dsn: str | None = None
         self.pacemaker: Pacemaker | None = None
+        self.leaving = Leaving()
         self.on_taken_over: Callable[[], None] = lambda: None
         self._world: World | None = None
         self._open: bootstrap.Open | None = None

@@ -9,7 +9,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,9 +59,13 @@ def _run(home: Home) -> int:
 
 
 def _serve(engine: Engine, listener: socket.socket) -> int:
+    def leave() -> None:
+        server.should_exit = True
+        engine.leaving.begin()
+
     server = uvicorn.Server(
         uvicorn.Config(
-            app=lambda: make(engine, lambda: setattr(server, "should_exit", True)),
+            app=lambda: make(engine, leave),
             factory=True,
             http=PeerProtocol,
             lifespan="off",
@@ -71,8 +75,8 @@ def _serve(engine: Engine, listener: socket.socket) -> int:
             timeout_graceful_shutdown=3,
         )
     )
-    engine.on_taken_over = lambda: setattr(server, "should_exit", True)
-    _leave_orderly(server)
+    engine.on_taken_over = leave
+    _leave_orderly(leave)
     log.info("started", pid=os.getpid(), home=str(engine.home.root))
     engine.start()
     spool.drain(engine)
@@ -84,11 +88,11 @@ def _serve(engine: Engine, listener: socket.socket) -> int:
     return 0
 
 
-def _leave_orderly(server: uvicorn.Server) -> None:
+def _leave_orderly(leave: Callable[[], None]) -> None:
     """Have SIGTERM and SIGINT end the server, and nothing else: uvicorn raises a signal again once it has left its
     loop, which would end the process before its database is stopped."""
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: setattr(server, "should_exit", True))
+        signal.signal(number, lambda *_: leave())
 
 
 # ---- one daemon a home ----------------------------------------------------------------------

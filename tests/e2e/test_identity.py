@@ -278,6 +278,8 @@ def test_it_waits_for_a_daemon_that_was_stopped(genie: Genie) -> None:
         genie.until_gone(pid)
         assert "went away" in subscriber.process.stderr.readline()
         assert genie.daemon_pid() is None
+        assert "Traceback" not in (genie.home / "logs" / "daemon.log").read_text()
+        assert "CancelledError" not in (genie.home / "logs" / "daemon.log").read_text()
         assert a.run("genie", "log", "two").code == 0
         told = subscriber.until_message("two")
         ids = [event["id"] for event in told]

@@ -70,6 +70,7 @@ def _tell(rows: list[Row], *, json: bool, quiet: bool) -> None:
 
 def _late(pending: list[Row], timeout: str) -> int:
     names = ", ".join(sorted(str(row["name"]) for row in pending))
-    error = TimedOut(f"not ended in {timeout}: {names}", hint="they go on; genie wait again")
+    span = f"{timeout} s" if timeout.isdigit() else timeout
+    error = TimedOut(f"not ended in {span}: {names}", hint="they go on; genie wait again")
     say(sentence(error))
     return exit_code(error)

@@ -26,7 +26,8 @@ LOOK_AT_SESSIONS = 10.0
 async def following(
     here: Context, *, after: int, pause: Callable[[], float] = lambda: LOOK_ANYWAY
 ) -> AsyncIterator[AsyncIterator[list[Event]]]:
-    """Batches of events after that id; an empty one after `pause` seconds in which nothing happens."""
+    """Batches of events after that id; an empty one after `pause` seconds in which nothing happens. They end with the
+    registry, and with the daemon."""
     loop, woken = asyncio.get_running_loop(), asyncio.Event()
 
     def wake() -> None:
@@ -35,14 +36,15 @@ async def following(
     subscription = here.feed.subscribe(after=after, wake=wake)
 
     async def batches() -> AsyncIterator[list[Event]]:
-        while not subscription.closed:
+        while not (subscription.closed or here.engine.leaving.begun):
             with suppress(TimeoutError):
                 await asyncio.wait_for(woken.wait(), pause())
             woken.clear()
             yield subscription.take()
 
     try:
-        yield batches()
+        with here.engine.leaving.told_to(wake):
+            yield batches()
     finally:
         subscription.close()
 

@@ -1,0 +1,105 @@
+"""The programs that agents are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from genie.domain.session import Launch, Session
+from genie.domain.words import PermissionMode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """What a spawn wants of a provider. `prompt_file` is where a prompt lies that is too long for
+    a command line; `skill` is run before the prompt, `skills` are told about."""
+
+    session: UUID
+    name: str
+    team: str
+    role_prompt: str
+    replace_system_prompt: bool
+    prompt: str | None
+    prompt_file: str | None
+    command: tuple[str, ...]
+    cwd: str
+    model: str | None
+    effort: str | None
+    permission_mode: PermissionMode | None
+    skill: str | None
+    skills: tuple[str, ...]
+    tools: tuple[str, ...]
+    disallowed_tools: tuple[str, ...]
+    mcp: tuple[str, ...]
+    add_dirs: tuple[str, ...]
+    extra_args: tuple[str, ...]
+    env: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A provider's answer: argv and the index of the first prompt in it, what to add to the
+    environment, and the session id that the provider will use (None: it chooses one itself)."""
+
+    argv: tuple[str, ...]
+    prompt: int | None
+    env: tuple[tuple[str, str], ...]
+    provider_session: str | None
+
+
+class Provider(Protocol):
+    """One kind of agent program."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def conversational(self) -> bool:
+        """Whether it keeps a conversation that it can continue. A plain command does not: bringing
+        it back is running it again."""
+        ...
+
+    @property
+    def strip_env(self) -> tuple[str, ...]:
+        """Variables of a caller's own session of this provider, which a child must not inherit."""
+        ...
+
+    @property
+    def prompt_limit(self) -> int:
+        """Bytes of a prompt that fit on its command line; longer ones go by file."""
+        ...
+
+    def plan(self, ask: Ask) -> Plan:
+        """Raises MissingProgram (which, how to install), BadInput for what it cannot honour."""
+        ...
+
+    def resume(self, launch: Launch, *, session: Session, env: Mapping[str, str]) -> tuple[str, ...]:
+        """The argv that goes on with the session: that of the spawn but for the session flag and the
+        first prompt. Where the provider has nothing to go on with (no message was ever kept), the argv
+        of a fresh start with the same id. Raises NotAllowed when it cannot be continued at all."""
+        ...
+
+    def tell(self, argv: tuple[str, ...], prompt: str) -> tuple[str, ...]:
+        """The argv of a resume with something new to do. A first prompt that is still in it stays."""
+        ...
+
+    def can_resume(self, session: Session, *, env: Mapping[str, str]) -> bool: ...
+
+    def find_session(self, session: Session, *, env: Mapping[str, str], since: datetime, pid: int) -> str | None:
+        """The id that a provider gave to a session of its own choice, once that can be told."""
+        ...
+
+    def version(self) -> str | None:
+        """What `--version` prints; None when the program is not installed."""
+        ...
+
+
+class Providers(Protocol):
+    def names(self) -> Sequence[str]: ...
+
+    def get(self, name: str) -> Provider:
+        """Raises BadInput for an unknown one, with the nearest name."""
+        ...
