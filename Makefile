@@ -41,7 +41,8 @@ bench: .venv/.ready-dev  ## measure, against tmux itself and a bare interpreter
 
 CHAOS_SEEDS ?= 50
 chaos: .venv/.ready-dev  ## break things at random with many seeds: make chaos CHAOS_SEEDS=200
-	CHAOS_SEEDS=$(CHAOS_SEEDS) $(PYTEST) tests/chaos tests/services/test_lives.py tests/services/test_forest.py --timeout 1800 $(ARGS)
+	CHAOS_SEEDS=$(CHAOS_SEEDS) $(PYTEST) tests/chaos tests/services/test_lives.py tests/services/test_forest.py \
+		tests/e2e/test_crashes.py tests/e2e/test_trees_ends.py tests/e2e/test_trees_family.py --timeout 1800 $(ARGS)
 
 test-real: .venv/.ready-dev  ## install the real claude and codex into a cache, and test with them
 	.venv/bin/python tests/real/install.py

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import psutil
 import pytest
 
+from tests.e2e.dying import points
 from tests.e2e.forest import SLEEP, Artist, artists, at, child, events, of_run, root, until_states
 from tests.e2e.test_crashes import crash_at
 from tests.fixtures.daemon import FAKES, Genie, belonging
@@ -112,7 +113,9 @@ def test_none_gets_away_from_its_time(genie: Genie) -> None:
     gone(genie, run, found)
 
 
-@pytest.mark.parametrize("point", ["kill.wanted", "finish.ended", "finish.closed"])
+@pytest.mark.parametrize(
+    "point", points(("kill.wanted", "finish.ended", "finish.closed", "finish.before_commit"), ("finish.ended",))
+)
 def test_none_gets_away_though_the_daemon_dies_in_the_kill(genie: Genie, point: str) -> None:
     run, found = perform(genie)
     daemon = crash_at(genie, point)
@@ -122,7 +125,9 @@ def test_none_gets_away_though_the_daemon_dies_in_the_kill(genie: Genie, point: 
     gone(genie, run, found)
 
 
-@pytest.mark.parametrize("point", ["expire.committed", "finish.ended"])
+@pytest.mark.parametrize(
+    "point", points(("expire.before_commit", "expire.committed", "finish.ended"), ("finish.ended",))
+)
 def test_none_gets_away_though_the_daemon_dies_at_its_time(genie: Genie, point: str) -> None:
     run, found = perform(genie, "--ttl", "8s")
     daemon = crash_at(genie, point)

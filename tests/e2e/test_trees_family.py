@@ -7,6 +7,7 @@ import signal
 
 import pytest
 
+from tests.e2e.dying import points
 from tests.e2e.forest import Inside, events, line, root, rows, states, until_states
 from tests.e2e.test_crashes import crash_at
 from tests.fixtures.daemon import Genie, belonging
@@ -111,7 +112,9 @@ def test_the_children_of_a_parent_that_comes_back_go_on(genie: Genie) -> None:
     assert Inside(genie, "a").spawn("e")["parent"] == "a"
 
 
-@pytest.mark.parametrize("point", ["kill.wanted", "finish.closed"])  # every point: tests/services/test_trees.py
+@pytest.mark.parametrize(
+    "point", points(("kill.wanted", "finish.ended", "finish.closed", "finish.before_commit"), ("finish.closed",))
+)
 def test_a_cascade_is_finished_by_the_next_daemon(genie: Genie, point: str) -> None:
     line(genie)
     before = mains(genie)
@@ -125,7 +128,7 @@ def test_a_cascade_is_finished_by_the_next_daemon(genie: Genie, point: str) -> N
     assert [len(events(genie, name, "terminated")) for name in "abcd"] == [1] * 4
 
 
-@pytest.mark.parametrize("point", ["stop.wanted", "resume.claimed"])
+@pytest.mark.parametrize("point", points(("stop.wanted", "finish.ended", "resume.claimed"), ("resume.claimed",)))
 def test_a_stop_or_resume_of_all_is_finished_by_the_next_daemon(genie: Genie, point: str) -> None:
     line(genie, names="abc")
     before = rows(genie)
