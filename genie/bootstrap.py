@@ -124,7 +124,7 @@ def open_registry(home: Home, dsn: str, *, on_lost: Callable[[], None]) -> Open:
 
     def close() -> None:
         feed.stop()
-        registry.close()
+        registry.retire()
 
     try:
         feed.start()

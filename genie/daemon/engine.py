@@ -57,6 +57,7 @@ class Engine:
         self._open: bootstrap.Open | None = None
         self._watcher = bootstrap.watcher()
         self._watched: set[UUID] = set()
+        self._released = False
         self._changing = RLock()
         self._stopping = Event()
         self._trouble = Event()
@@ -107,11 +108,13 @@ class Engine:
         return opened.feed
 
     def release(self) -> None:
-        """Let go of the registry (for a restore); the engine opens it again by `reopen`."""
+        """Let go of the registry (for a restore); the engine opens it again by `reopen`, and not sooner."""
         with self._changing:
+            self._released = True
             self._close()
 
     def reopen(self) -> None:
+        self._released = False
         self._settled.clear()
         self._trouble.set()
         self.settled(30)
@@ -135,6 +138,8 @@ class Engine:
     def _try_to_open(self) -> bool:
         try:
             with self._changing:
+                if self._released:
+                    return True
                 self.dsn = self.database.start()
                 if self._world is None:
                     self._open_all(self.dsn)

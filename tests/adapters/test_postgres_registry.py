@@ -171,6 +171,15 @@ def test_a_pool_that_is_all_taken_is_away(dsn: str, monkeypatch: pytest.MonkeyPa
         registry.last_event()
 
 
+def test_a_registry_that_was_closed_for_good_is_away(registry: PostgresRegistry) -> None:
+    registry.join_host(HOST, name="box", boot="b", at=NOW)
+    registry.beat(HOST, at=NOW)
+    registry.retire()
+    for ask_it in (registry.last_event, lambda: registry.beat(HOST, at=NOW), lambda: registry.begin().__enter__()):
+        with pytest.raises(RegistryAway, match="closed"):
+            ask_it()
+
+
 def test_a_url_that_does_not_read_is_bad_config() -> None:
     with pytest.raises(BadConfig, match="database_url"):
         PostgresRegistry("postgresql://a b:c/d?e=f&g")
@@ -222,7 +231,7 @@ def many(registry: PostgresRegistry, count: int) -> None:
 def test_a_heartbeat_is_one_statement_however_many_agents(registry: PostgresRegistry, dsn: str, tmp_path: Path) -> None:
     registry.join_host(HOST, name="box", boot="b", at=NOW)
     many(registry, 40)
-    with closing(Heart(dsn)) as heart, (tmp_path / "wire").open("w+b") as wire:
+    with closing(Heart(partial(connect.connect, dsn))) as heart, (tmp_path / "wire").open("w+b") as wire:
         pulse = partial(heart.beat, sql_text.BEAT, {"host": HOST, "at": NOW})
         pulse()
         assert heart._connection

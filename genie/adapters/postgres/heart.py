@@ -6,21 +6,21 @@ may be sent again, so that here the loss of a connection is found out by the bea
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from threading import Lock
 from typing import Any
 
 import psycopg
 
-from genie.adapters.postgres.connect import connect
 from genie.adapters.postgres.errors import translated
 from genie.adapters.postgres.tx import Params
 
 
 class Heart:
-    """Connects when it first beats, and again after a loss. Raises RegistryAway."""
+    """Connects by `new` when it first beats, and again after a loss. Raises RegistryAway."""
 
-    def __init__(self, dsn: str) -> None:
-        self._dsn = dsn
+    def __init__(self, new: Callable[[], psycopg.Connection[tuple[Any, ...]]]) -> None:
+        self._new = new
         self._lock = Lock()
         self._connection: psycopg.Connection[tuple[Any, ...]] | None = None
 
@@ -43,7 +43,7 @@ class Heart:
 
     def _ask(self, statement: str, params: Params) -> list[tuple[Any, ...]]:
         if self._connection is None:
-            self._connection = connect(self._dsn)
+            self._connection = self._new()
             self._connection.autocommit = True
         return self._connection.execute(statement.encode(), dict(params)).fetchall()
 

@@ -8,12 +8,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import psycopg
 from sqlalchemy import create_engine
 from sqlalchemy.pool import QueuePool
 
 from genie.adapters.postgres import rows, sql
 from genie.adapters.postgres import samples as kept
-from genie.adapters.postgres.connect import connect, parameters
+from genie.adapters.postgres.connect import BoundedConnection, connect, parameters
 from genie.adapters.postgres.errors import translated
 from genie.adapters.postgres.heart import Heart
 from genie.adapters.postgres.tx import Params, PostgresTx, fetch
@@ -41,10 +42,12 @@ class PostgresRegistry:
 
     def __init__(self, dsn: str, pool_size: int = 5) -> None:
         parameters(dsn)
-        self._heart = Heart(dsn)
+        self._dsn = dsn
+        self._retired = False
+        self._heart = Heart(self._new)
         self._engine = create_engine(
             "postgresql+psycopg://",
-            creator=lambda: connect(dsn),
+            creator=self._new,
             poolclass=QueuePool,
             pool_size=pool_size - 1,
             max_overflow=0,
@@ -59,6 +62,16 @@ class PostgresRegistry:
         """Close the connections. It opens new ones if it is used again."""
         self._heart.close()
         self._engine.dispose()
+
+    def retire(self) -> None:
+        """Close it for good: whoever still has it finds the registry away."""
+        self._retired = True
+        self.close()
+
+    def _new(self) -> BoundedConnection:
+        if self._retired:
+            raise psycopg.OperationalError("this registry was closed")
+        return connect(self._dsn)
 
     @contextmanager
     def begin(self) -> Iterator[PostgresTx]:
