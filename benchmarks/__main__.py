@@ -13,7 +13,18 @@ from pathlib import Path
 from benchmarks.figures import Figure, table
 
 HERE = Path(__file__).parent
-SCRIPTS = ("command_line", "spawning", "fifty", "dying", "beating", "following", "footprint", "starting", "tree")
+SCRIPTS = (
+    "command_line",
+    "spawning",
+    "fifty",
+    "dying",
+    "beating",
+    "following",
+    "transcripts",
+    "footprint",
+    "starting",
+    "tree",
+)
 HEAD = """# How fast it is
 
 Written by `make bench`. Each figure and what it is compared with were measured by turns in one run on one machine;

@@ -43,7 +43,7 @@ def _followed(genie: Own, followers: int) -> Figure:
         listener = stack.enter_context(psycopg.connect(dsn, autocommit=True))
         notifier = stack.enter_context(psycopg.connect(dsn, autocommit=True))
         listener.execute("listen bench")
-        crowd = stack.enter_context(_following(genie.home, followers))
+        crowd = stack.enter_context(following(genie.home, followers))
         for number in range(EVENTS + 1):
             committed = _commit(registry, number)
             came = crowd.arrivals(f'"n":{number}')
@@ -99,7 +99,7 @@ class Crowd:
 
 
 @contextmanager
-def _following(home: Home, count: int) -> Iterator[Crowd]:
+def following(home: Home, count: int) -> Iterator[Crowd]:
     """Each has got its answer's head before the block begins."""
     request = b"GET /v1/events?follow=true&after=-1 HTTP/1.1\r\nHost: genie\r\nConnection: close\r\n\r\n"
     with ExitStack() as stack:

@@ -12,7 +12,10 @@ from pathlib import Path
 from uuid import UUID
 
 from genie import paths, settings
+from genie.adapters.attachments import read_attachment
+from genie.adapters.inputs import FifoInputs
 from genie.adapters.launches import FileLaunches
+from genie.adapters.leavings import FileLeavings
 from genie.adapters.places import LocalPlaces
 from genie.adapters.postgres.binaries import Owner, programs
 from genie.adapters.postgres.connect import parameters
@@ -23,15 +26,23 @@ from genie.adapters.postgres.registry import PostgresRegistry
 from genie.adapters.processes import SystemProcesses, open_cgroups
 from genie.adapters.processes import Watcher as ProcessWatcher
 from genie.adapters.providers import InstalledProviders, ProviderOptions
+from genie.adapters.recordings import FileRecordings
+from genie.adapters.records import Listener
 from genie.adapters.runlogs import FileRunLogs
+from genie.adapters.sandbox import Containers
+from genie.adapters.schedules import StoredAlarms, TriggerCalendar
+from genie.adapters.schemas import StoredSchemas
 from genie.adapters.system import KillAt, RandomIds, RandomTokens, SystemClock, boot_id, host_id, host_name
 from genie.adapters.teamfiles import ClaudeFiles
 from genie.adapters.templates import FileTemplates
 from genie.adapters.tmux import Tmux
+from genie.adapters.transcripts import read as read_transcript
+from genie.adapters.wakes import Wakes
+from genie.adapters.worktrees import GitWorktrees
 from genie.domain.errors import MissingProgram
 from genie.domain.session import Run
 from genie.paths import Home
-from genie.ports import Clock, Feed, Registry, Terminal, Watcher
+from genie.ports import Alarms, Calendar, Clock, Feed, Recordings, Registry, Supplies, Terminal, Watcher
 from genie.services.world import Rules, World
 from genie.settings import Settings
 from genie.settings.model import LogSettings
@@ -108,10 +119,11 @@ def client_options(dsn: str) -> tuple[list[str], dict[str, str]]:
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """A registry that answers: as a port, and the feed of its events."""
+    """A registry that answers: as a port, the feed of its events, and alarms that are kept in its database."""
 
     registry: Registry
     feed: Feed
+    alarms: Alarms
     close: Callable[[], None]
 
 
@@ -132,7 +144,8 @@ def open_registry(home: Home, dsn: str, *, on_lost: Callable[[], None]) -> Open:
     except BaseException:
         close()
         raise
-    return Open(registry, feed, close)
+    jobs = registry.jobs(host)
+    return Open(registry, feed, StoredAlarms(jobs, jobs.prefix), close)
 
 
 def open_world(
@@ -162,12 +175,16 @@ def open_world(
         registry=registry,
         terminal=terminal,
         processes=processes,
-        providers=InstalledProviders(_provider_options(configured)),
+        providers=InstalledProviders(_provider_options(configured), home.providers),
         templates=FileTemplates(home, paths.package_dir("agents")),
         team_files=ClaudeFiles(),
+        inputs=FifoInputs(),
         launches=FileLaunches(home, young=UNSWEPT),
         run_logs=FileRunLogs(home, age=timedelta(days=configured.log.runs_days), total=configured.log.runs_total_size),
+        recordings=recordings(home),
+        leavings=FileLeavings(home),
         places=LocalPlaces(),
+        supplies=_supplies(home, configured),
         clock=clock(),
         ids=RandomIds(),
         secrets=RandomTokens(),
@@ -178,6 +195,29 @@ def open_world(
         rules_at=_rules_at(home, configured, terminal),
         watch=watch,
     )
+
+
+def recordings(home: Home) -> Recordings:
+    return FileRecordings(home=home, read=read_transcript, listen=Listener, now=clock().now)
+
+
+def wakes(*, poll: float) -> Wakes:
+    """Who tells that files have changed; every `poll` seconds it looks for itself."""
+    return Wakes(poll=poll)
+
+
+def _supplies(home: Home, configured: Settings) -> Supplies:
+    sandbox = configured.sandbox
+    return Supplies(
+        attachment=read_attachment,
+        worktrees=GitWorktrees(home),
+        sandboxes=Containers(sandbox.images, network=sandbox.network, passed=sandbox.env),
+        schemas=StoredSchemas(home),
+    )
+
+
+def calendar() -> Calendar:
+    return TriggerCalendar()
 
 
 def clock() -> Clock:

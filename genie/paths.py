@@ -54,6 +54,16 @@ class Home:
         return self.logs / "runs"
 
     @property
+    def session_logs(self) -> Path:
+        """What sessions without a screen of their own have said, a log a session."""
+        return self.logs / "sessions"
+
+    @property
+    def sessions(self) -> Path:
+        """A folder for each of those sessions: its input, and the marks of its start and end."""
+        return self.root / "sessions"
+
+    @property
     def launch(self) -> Path:
         """Launch files, one a run, removed once read."""
         return self.root / "launch"
@@ -74,6 +84,11 @@ class Home:
     @property
     def agents(self) -> Path:
         return self.root / "agents"
+
+    @property
+    def providers(self) -> Path:
+        """Providers that the user has declared, a file each."""
+        return self.root / "providers"
 
     @property
     def config(self) -> Path:
@@ -98,10 +113,11 @@ class Home:
 
     def make(self) -> None:
         """Make the directories that are missing, closed to others."""
-        private = (self.root, self.run, self.launch, self.environments, self.prompts)
-        for path in (*private, self.logs, self.run_logs, self.spool, self.socket.parent):
+        private = (self.root, self.run, self.launch, self.environments, self.prompts, self.sessions)
+        logs = (self.run_logs, self.session_logs)
+        for path in (*private, self.logs, *logs, self.spool, self.socket.parent):
             path.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
-        for path in (*private, self.run_logs, self.socket.parent):
+        for path in (*private, *logs, self.socket.parent):
             path.chmod(PRIVATE)
 
 

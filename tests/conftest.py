@@ -1,7 +1,19 @@
 """Fixtures are in tests/fixtures, one technology a file."""
 
+import gc
 from importlib.util import find_spec
 
 pytest_plugins = [
     f"tests.fixtures.{name}" for name in ("postgres", "tmux", "daemon") if find_spec(f"tests.fixtures.{name}")
 ]
+
+
+def pytest_configure() -> None:
+    """What is imported and collected stays to the end: to look for garbage in it is a third of the time it takes."""
+    gc.disable()
+
+
+def pytest_runtestloop() -> None:
+    """From here on as usual; what is there already is left out of it."""
+    gc.freeze()
+    gc.enable()

@@ -86,9 +86,27 @@ class FileLaunches:
     def _token(self, run: UUID) -> Path:
         return self._home.launch / f"{run}.token"
 
-    def release(self, run: UUID, *, argv: Sequence[str], env: Mapping[str, str], cwd: str) -> None:
-        launch = {"argv": list(argv), "env": dict(env), "cwd": cwd}
+    def release(
+        self,
+        run: UUID,
+        *,
+        argv: Sequence[str],
+        env: Mapping[str, str],
+        cwd: str,
+        attend: Mapping[str, object] | None = None,
+    ) -> None:
+        launch: dict[str, object] = {"argv": list(argv), "env": dict(env), "cwd": cwd}
+        if attend is not None:
+            launch["attend"] = dict(attend)
         _write(self._home.launch / f"{run}.json", json.dumps(launch).encode())
+
+    def mark(self, session: UUID, what: str, said: Mapping[str, object]) -> None:
+        folder = self._home.sessions / str(session)
+        try:
+            folder.mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise Failed(f"cannot make {folder}: {error.strerror}", hint="genie doctor") from error
+        _write(folder / what, json.dumps(dict(said)).encode() + b"\n")
 
     def withdraw(self, run: UUID) -> None:
         (self._home.launch / f"{run}.json").unlink(missing_ok=True)

@@ -18,6 +18,8 @@ from genie.domain.conversation import whole, words
 from genie.domain.errors import Failed
 
 CHUNK = 2**20
+MOST = 2000
+"""Lines of a batch."""
 LONGEST = 2**24
 """Bytes of a line; what a longer one has beyond them is passed over."""
 SEAL = 1024
@@ -77,6 +79,11 @@ class Batch:
     more: bool = False
 
 
+def read(path: str, position: Mapping[str, object], *, final: bool = False, most: int = MOST) -> Batch:
+    """The next lines of a file after a place that was stored. Raises Failed for a path that cannot be read."""
+    return Tail(path).read(Position.from_json(position), final=final, most=most)
+
+
 class Tail:
     """One growing file. A batch has at most `chunk` bytes, or one line of at most `longest`."""
 
@@ -85,9 +92,9 @@ class Tail:
         self._chunk = chunk
         self._longest = longest
 
-    def read(self, position: Position, *, final: bool = False) -> Batch:
-        """The next lines. The last one waits for its line break unless `final`: nobody writes any more.
-        Raises Failed for a path that is there and cannot be read."""
+    def read(self, position: Position, *, final: bool = False, most: int = MOST) -> Batch:
+        """The next lines, no more than `most`. The last one waits for its line break unless `final`: nobody writes
+        any more. Raises Failed for a path that is there and cannot be read."""
         with _opened(self.path) as files:
             if not files:
                 return Batch((), position, missing=True)
@@ -95,7 +102,7 @@ class Tail:
             if position == START or restarted:
                 position = Position(device=files[place].device, inode=files[place].inode)
             text = _Text(tuple(reversed(files[: place + 1])), position.offset)
-            return replace(self._piece(text, position, final=final), restarted=restarted)
+            return replace(self._piece(text, position, final=final, most=most), restarted=restarted)
 
     def batches(self, position: Position, *, final: bool = False) -> Iterator[Batch]:
         """All that is there now. Raises Failed."""
@@ -107,7 +114,7 @@ class Tail:
 
     # ---- from that place on ----
 
-    def _piece(self, text: _Text, position: Position, *, final: bool) -> Batch:
+    def _piece(self, text: _Text, position: Position, *, final: bool, most: int) -> Batch:
         if position.skipping:
             return self._skip(text)
         data = text.read(0, self._chunk)
@@ -118,8 +125,12 @@ class Tail:
                 return self._cut(text, data, first)
         end = data.rfind(b"\n") + 1
         if end:
+            lines = data[: end - 1].split(b"\n", most)
+            if len(lines) > most:
+                end -= len(lines.pop()) + 1
+                return Batch(tuple(lines), text.at(end), more=True)
             more = len(data) >= self._chunk or (final and end < len(data))
-            return Batch(tuple(data[: end - 1].split(b"\n")), text.at(end), more=more)
+            return Batch(tuple(lines), text.at(end), more=more)
         if final and data:
             return Batch((data,), text.at(len(data)))
         return Batch((), position)

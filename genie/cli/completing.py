@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 from typer.core import TyperGroup
@@ -31,12 +32,15 @@ def _candidates(root: Any, typed: list[str]) -> list[tuple[str, str]]:  # noqa: 
     if "--" in before:
         return []
     command, ctx, rest = _descend(root, before)
+    inner = command.after(rest) if hasattr(command, "after") else []
+    if inner:
+        return _candidates(root, [*inner, incomplete])
     if incomplete.startswith("-"):
         items = _options(command, incomplete)
     elif isinstance(command, TyperGroup):
         items = [(name, _help(command, ctx, name)) for name in command.list_commands(ctx)]
     else:
-        items = _values(command, ctx, rest, incomplete)
+        items = _values(command, ctx, rest, incomplete) + [(verb, "") for verb in getattr(command, "verbs", ())]
     return [(value, text) for value, text in items if value.startswith(incomplete)]
 
 
@@ -91,9 +95,29 @@ def teams(incomplete: str) -> list[str]:
     return _ask(incomplete, lambda genie: genie.teams(timeout=PATIENCE))
 
 
+def schedules(incomplete: str) -> list[str]:
+    """Names of schedules that begin so."""
+    return _ask(incomplete, lambda genie: genie.schedules(timeout=PATIENCE))
+
+
+def worktrees(incomplete: str) -> list[str]:
+    """Names of worktrees that begin so."""
+    return _ask(incomplete, lambda genie: genie.worktrees(timeout=PATIENCE))
+
+
 def templates(incomplete: str) -> list[str]:
     """Names of templates that begin so."""
     return _ask(incomplete, lambda genie: genie.templates(timeout=PATIENCE))
+
+
+def providers(incomplete: str) -> list[str]:
+    """Names of providers that begin so: those of genie, and the files that declare others. No daemon is asked, which
+    would look for the program of each."""
+    home = Home.from_environment()
+    folder = Path(__file__).parent.parent / "adapters" / "providers"
+    brought = {path.stem.replace("_", "-") for path in folder.glob("[a-z]*.py")}
+    known = brought | {path.stem for path in home.providers.glob("*.toml")}
+    return sorted(name for name in known if name.startswith(incomplete))
 
 
 def _ask(incomplete: str, question: Callable[[Genie], Iterable[dict[str, Any]]]) -> list[str]:

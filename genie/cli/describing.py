@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from genie.cli.output import clean, life_style, paint, table
 from genie.cli.spans import since, until
 from genie.client import Row
+from genie.domain.amounts import write_size
 
 TIERS = {1: "--team", 2: "template", 3: "$GENIE_TEAM", 4: "discovery", 5: "members on disk"}
 
@@ -63,8 +64,9 @@ def ending(row: Row) -> str:
 
 
 def limits(row: Row) -> str:
-    """`children 5, depth 3, …`."""
-    return ", ".join(f"{key} {value}" for key, value in (row.get("limits") or {}).items())
+    """`children 5, depth 3, memory 8GiB, …`."""
+    said = row.get("limits") or {}
+    return ", ".join(f"{key} {write_size(value) if key == 'memory' else value}" for key, value in said.items())
 
 
 def team(row: Row) -> str:
@@ -86,6 +88,8 @@ def spawned(row: Row) -> Iterator[str]:
         words.append(f"session {str(row['session_id'])[:4]}…")
     if row.get("pane"):
         words.append(f"pane {row['pane']}")
+    if row.get("branch"):
+        words.append(f"branch {row['branch']}")
     yield "  ".join(words)
 
 

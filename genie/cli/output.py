@@ -38,6 +38,16 @@ def write(text: str) -> None:
         raise ReaderGone from error
 
 
+def raw(text: str) -> None:
+    """Data byte for byte: in UTF-8, whatever stdout is set to."""
+    flush()
+    try:
+        sys.stdout.buffer.write(text.encode(errors="surrogateescape"))
+        sys.stdout.buffer.flush()
+    except BrokenPipeError as error:
+        raise ReaderGone from error
+
+
 def flush() -> None:
     try:
         sys.stdout.flush()

@@ -36,6 +36,18 @@ def answer_templates(incomplete: str) -> list[str]:
     return templates(incomplete)
 
 
+def answer_providers(incomplete: str) -> list[str]:
+    from genie.cli.completing import providers
+
+    return providers(incomplete)
+
+
+def answer_worktrees(incomplete: str) -> list[str]:
+    from genie.cli.completing import worktrees
+
+    return worktrees(incomplete)
+
+
 def answer_limits(incomplete: str) -> list[str]:
     from genie.domain.tree import KEYS
 
@@ -88,8 +100,12 @@ class Command(_Ours, TyperCommand):
     """One verb."""
 
 
+ALONE = ("--worktree", "--sandbox")
+"""Options whose value may be left out: the next word is theirs unless it is another option, or has spaces in it."""
+
+
 class CommandWithRest(Command):
-    """A command that takes the words after `--` as they are."""
+    """A command that takes the words after `--` as they are, and options whose value may be left out."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401
         ctx.meta[REST] = None
@@ -97,10 +113,16 @@ class CommandWithRest(Command):
             at = args.index("--")
             ctx.meta[REST] = args[at + 1 :]
             args = args[:at]
-        return super().parse_args(ctx, args)
+        followed = zip(args, [*args[1:], "-"], strict=False)
+        words = [f"{word}=" if word in ALONE and _is_no_value(after) else word for word, after in followed]
+        return super().parse_args(ctx, words)
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:  # noqa: ANN401
         return [*super().collect_usage_pieces(ctx), "[-- WORD...]"]
+
+
+def _is_no_value(word: str) -> bool:
+    return not word or word.startswith("-") or any(map(str.isspace, word))
 
 
 class Group(_Ours, TyperGroup):

@@ -10,7 +10,7 @@ from genie.cli.parsing import answer_names, answer_teams
 
 Sessions = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[SESSION]...", help="Names, ids, or beginnings of ids.", autocompletion=answer_names),
+    typer.Argument(metavar="SESSION", help="Names, ids, or beginnings of ids.", autocompletion=answer_names),
 ]
 OfTeam = Annotated[
     str | None, typer.Option("--team", metavar="TEAM", help="Those of this team.", autocompletion=answer_teams)

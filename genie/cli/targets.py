@@ -57,33 +57,38 @@ def _meant(genie: Genie, verb: str, targets: Targets) -> list[str]:
     return sorted(found)
 
 
-def _taken_along(rows: list[Row], top: str) -> set[str]:
+def _taken_along(rows: Sequence[Row], top: str) -> set[str]:
     """Who ends with the top of that tree."""
     cascades = any(row["name"] == top and row["termination"] == "cascade" for row in rows)
     return {str(row["name"]) for row in rows if row["state"] != "terminated"} if cascades else set()
 
 
-def act(verb: str, doing: Callable[[], list[Row]], *, json: bool, quiet: bool) -> int:
+def act(verb: str, doing: Callable[[], Sequence[Row]], *, json: bool, quiet: bool) -> int:
     """Do it and tell of each; the exit code is that of the first that failed."""
     with working(f"{verb}…"):
         rows = doing()
-    errors = [to_error(500, row) for row in rows if row.get("error")]
     if json:
         as_json(rows)
     else:
         _tell(rows, quiet=quiet)
+    return told(rows)
+
+
+def told(rows: Sequence[Row]) -> int:
+    """Tell what went wrong with some of them; the exit code is that of the first that failed."""
+    errors = [to_error(500, row) for row in rows if row.get("error")]
     for error in errors:
         say(sentence(error))
     return exit_code(errors[0]) if errors else 0
 
 
-def _tell(rows: list[Row], *, quiet: bool) -> None:
+def _tell(rows: Sequence[Row], *, quiet: bool) -> None:
     for row in rows:
         if quiet:
             if not row.get("error"):
                 line(row["name"])
             continue
-        state = str(row["state"])
+        state = str(row["state"] or "-")
         words = [clean(row["name"]), paint(state, *life_style(state)), row["outcome"], clean(row.get("detail") or "")]
         line("  ".join(word for word in words if word))
     if not rows and not quiet:

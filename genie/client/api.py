@@ -3,66 +3,55 @@
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, TypedDict, Unpack
-from urllib.parse import quote, urlencode
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
+from genie.client.asking import Row, caller, chosen, each, segment, words_of
+from genie.client.asking import cwd as _cwd
+from genie.client.asking import myself as _myself
+from genie.client.asking import selection as _selection
+from genie.client.asking import to_path as _path
 from genie.client.daemon import Daemon
-from genie.client.waits import Wait
-from genie.domain.errors import BadInput, TimedOut
+from genie.client.running import Running
+from genie.client.schedules import Schedules
+from genie.client.telling import Telling
+from genie.client.worktrees import Worktrees
 
-Row = dict[str, Any]
-"""One JSON object of an answer."""
+if TYPE_CHECKING:
+    from genie.client.asks import Spawn
+    from genie.client.rows import ActRow, AgentRow, SpawnRow, StatusRow
 
 LONG = 300.0
 """Seconds for what starts or ends processes."""
 
 
-class Spawn(TypedDict, total=False):
-    """What a spawn may ask for; what is left out is decided by the template, the settings or the team."""
+class Genie(Running, Telling, Schedules, Worktrees):
+    """The verbs of genie as methods. `Genie()` is about the daemon of GENIE_HOME (`~/.genie`), which is started where
+    it does not run; another `Daemon` can be given.
 
-    command: Sequence[str]
-    provider: str | None
-    team: str | None
-    role: str | None
-    model: str | None
-    skill: str | None
-    prompt: str | None
-    new_window: bool
-    window: str | None
-    layout: str | None
-    color: str | None
-    plan_mode: bool
-    permission_mode: str | None
-    extra_args: Sequence[str]
-    cwd: str | None
-    session: str | None
-    auto_resume: bool | None
-    env: dict[str, str]
-    tags: Sequence[str]
-    description: str | None
-    parent: str | None
-    parent_pid: int | None
-    restart: str | None
-    ttl: str | float | None
-    limits: dict[str, str]
-    dry_run: bool
+    Each method is one request over a connection of its own: an instance can be shared by threads, and there is nothing
+    to be closed. As a context manager it starts the daemon at once; leaving it ends nothing. Wherever several words,
+    names or tags can be given, a text alone is one of them. Raises the errors of `genie.client.errors` that the daemon
+    answers with, and Unreachable where there is no answer.
+    """
 
+    def __init__(self, daemon: Daemon | None = None) -> None:
+        self._daemon = daemon or Daemon()
 
-class Genie:
-    """The daemon's requests as methods. Each raises the GenieError that the daemon answers with, and
-    Unreachable when there is no daemon to answer."""
+    def __enter__(self) -> Self:
+        self.ensure()
+        return self
 
-    def __init__(self, daemon: Daemon) -> None:
-        self._daemon = daemon
+    def __exit__(self, *_: object) -> None:
+        """Agents and the daemon go on."""
 
     # ---- agents ----------------------------------------------------------------------------
 
-    def spawn(self, name: str, **asked: Unpack[Spawn]) -> Row:
+    def spawn(self, name: str, **asked: Unpack[Spawn]) -> SpawnRow:
         """Create, resume or make a parallel of `name`, as its state says; with `dry_run` only tell."""
-        body = {"name": name, **asked, "caller": caller()}
-        return self._row(self._daemon.request("POST", "/v1/agents", body, timeout=LONG))
+        body: Row = {"name": name, **asked, "caller": caller()}
+        answer: SpawnRow = self._daemon.request("POST", "/v1/agents", body, timeout=LONG)
+        return answer
 
     def ls(
         self,
@@ -73,21 +62,21 @@ class Genie:
         states: Iterable[str] = (),
         everything: bool = False,
         timeout: float = 60.0,
-    ) -> list[Row]:
+    ) -> list[AgentRow]:
         """The agents that fit, one row each; those that are over only with `everything` or by their state."""
-        pairs = [*_each("name", names), *_each("tag", tags), *_each("state", states)]
+        pairs = [*each("name", names), *each("tag", tags), *each("state", states)]
         pairs += [("team", team)] if team else []
         pairs += [("all", "true")] if everything else []
-        return self._rows(self._daemon.request("GET", _path("/v1/agents", pairs), timeout=timeout))
+        return list(self._daemon.request("GET", _path("/v1/agents", pairs), timeout=timeout))
 
     def tree(self, name: str | None = None, *, everything: bool = False) -> list[Row]:
         """All spawn trees, or that agent and those below it: parents before their children, with what they use."""
-        pairs = [*_each("name", [name] if name is not None else []), *_each("all", ["true"] if everything else [])]
+        pairs = [*each("name", [name] if name is not None else []), *each("all", ["true"] if everything else [])]
         return self._rows(self._daemon.request("GET", _path("/v1/tree", pairs)))
 
-    def runs(self, names: Iterable[str] = (), *, team: str | None = None, tags: Iterable[str] = ()) -> list[Row]:
+    def runs(self, *names: str, team: str | None = None, tags: Iterable[str] = ()) -> list[Row]:
         """The live runs that fit, with what they used in the last minutes."""
-        pairs = [*_each("name", names), *_each("tag", tags), *_each("team", [team] if team else [])]
+        pairs = [*each("name", names), *each("tag", tags), *each("team", [team] if team else [])]
         return self._rows(self._daemon.request("GET", _path("/v1/runs", pairs)))
 
     def show(self, name: str) -> Row:
@@ -118,75 +107,60 @@ class Genie:
         """Where an agent's pane is: tmux socket, session, window and pane."""
         return self._row(self._daemon.request("GET", _agent(name, "/place")))
 
-    def wait(self, name: str, *, timeout: float | None = None) -> Row:
-        """The row of an agent once it has ended and will not come back by itself. `timeout` is in seconds.
-        Raises TimedOut."""
-        deadline = None if timeout is None else time.monotonic() + timeout
-        while True:
-            left = LONG if deadline is None else max(deadline - time.monotonic(), 0.0)
-            turn = min(left, LONG)
-            try:
-                target = _path(_agent(name, "/wait"), [("timeout", f"{turn:.3f}")])
-                return self._row(self._daemon.request("GET", target, timeout=turn + 30))
-            except TimedOut:
-                if deadline is not None and time.monotonic() >= deadline:
-                    raise
-
     # ---- sessions --------------------------------------------------------------------------
 
-    def select(
-        self, words: Sequence[str] = (), *, team: str | None = None, tags: Sequence[str] = (), latest: bool = False
-    ) -> Row:
-        """The `sessions` that are meant by names, ids or their beginnings, by team and tags, or as the newest; `notes`
-        for people, and `after`, the last event before they were looked at. Raises NotFound, Conflict."""
-        return self._row(self._daemon.request("GET", _path("/v1/sessions", _selection(words, team, tags, latest))))
-
-    def wait_for(self, selected: Row, *, any_: bool = False, tags: Sequence[str] = (), team: str | None = None) -> Wait:
-        """A wait for the end of what `select` has answered; `tags` are followed."""
-        return Wait(self._daemon, selected, any_=any_, tags=tags, team=team)
-
     def status(
-        self, words: Sequence[str] = (), *, team: str | None = None, tags: Sequence[str] = (), latest: bool = False
-    ) -> Row:
-        """How one session is. Raises Conflict where several are meant."""
-        pairs = _selection(words, team, tags, latest)
-        return self._row(self._daemon.request("GET", _path("/v1/sessions/status", pairs)))
+        self, *sessions: str, team: str | None = None, tags: Iterable[str] = (), latest: bool = False
+    ) -> StatusRow:
+        """How one session is. Raises NotFound, and Conflict where several are meant."""
+        pairs = _selection(sessions, team, tags, latest)
+        answer: StatusRow = self._daemon.request("GET", _path("/v1/sessions/status", pairs))
+        return answer
 
-    def cancel(self, agents: Sequence[str], *, reason: str | None = None) -> list[Row]:
-        """End the sessions of these agents, by their `agent_id`, for good; what became of each."""
+    def cancel(
+        self,
+        *sessions: str,
+        team: str | None = None,
+        tags: Iterable[str] = (),
+        latest: bool = False,
+        reason: str | None = None,
+    ) -> list[ActRow]:
+        """End sessions with their whole process trees for good; what became of each. One that has ended stays as it is.
+        Raises NotFound, Conflict."""
+        body = chosen(sessions, team, tags, latest) | {"reason": reason}
+        return list(self._daemon.request("POST", "/v1/sessions/cancel", body, timeout=LONG))
+
+    def cancel_agents(self, agents: Iterable[str], *, reason: str | None = None) -> list[ActRow]:
+        """The same for what was selected before, by each `agent_id`."""
         body: Row = {"agents": list(agents), "reason": reason}
-        return self._rows(self._daemon.request("POST", "/v1/sessions/cancel", body, timeout=LONG))
+        return list(self._daemon.request("POST", "/v1/sessions/cancel", body, timeout=LONG))
 
     # ---- ending and coming back ------------------------------------------------------------
 
-    def stop(self, names: Sequence[str] = (), *, team: str | None = None, tags: Sequence[str] = ()) -> list[Row]:
+    def stop(self, *names: str, team: str | None = None, tags: Iterable[str] = ()) -> list[ActRow]:
         """End agents politely and keep their sessions; what became of each."""
         return self._act("stop", names, team, tags)
 
-    def kill(self, names: Sequence[str] = (), *, team: str | None = None, tags: Sequence[str] = ()) -> list[Row]:
+    def kill(self, *names: str, team: str | None = None, tags: Iterable[str] = ()) -> list[ActRow]:
         """End agents and their whole process trees for good; what became of each."""
         return self._act("kill", names, team, tags)
 
     def resume(
-        self,
-        names: Sequence[str] = (),
-        *,
-        team: str | None = None,
-        tags: Sequence[str] = (),
-        everything: bool = False,
-    ) -> list[Row]:
-        """Bring agents back into their sessions; what became of each."""
+        self, *names: str, team: str | None = None, tags: Iterable[str] = (), everything: bool = False
+    ) -> list[ActRow]:
+        """Bring agents back into their sessions, with `everything` all that are neither done nor live; what became of
+        each."""
         return self._act("resume", names, team, tags, everything=everything)
 
     def _act(
-        self, verb: str, names: Sequence[str], team: str | None, tags: Sequence[str], *, everything: bool = False
-    ) -> list[Row]:
-        body: Row = {"names": list(names), "team": team, "tags": list(tags)}
+        self, verb: str, names: Iterable[str], team: str | None, tags: Iterable[str], *, everything: bool = False
+    ) -> list[ActRow]:
+        body: Row = {"names": words_of(names), "team": team, "tags": words_of(tags)}
         if verb == "resume":
             body["all"] = everything
-        return self._rows(self._daemon.request("POST", f"/v1/agents/{verb}", body, timeout=LONG))
+        return list(self._daemon.request("POST", f"/v1/agents/{verb}", body, timeout=LONG))
 
-    # ---- teams, templates, events ----------------------------------------------------------
+    # ---- teams, templates, providers-------------------------------------------------------
 
     def teams(self, *, timeout: float = 60.0) -> list[Row]:
         """All teams."""
@@ -208,56 +182,19 @@ class Genie:
 
     def close_team(self, name: str) -> Row:
         """Close the tmux session of a team, if genie made it and no live agent is left in it."""
-        return self._row(self._daemon.request("POST", f"/v1/teams/{_quoted(name)}/close", {}))
+        return self._row(self._daemon.request("POST", f"/v1/teams/{segment(name)}/close", {}))
 
     def templates(self, *, timeout: float = 60.0) -> list[Row]:
         """The templates that can be seen from the current directory."""
         return self._rows(self._daemon.request("GET", _path("/v1/templates", [("cwd", _cwd())]), timeout=timeout))
 
-    def events(
-        self,
-        *,
-        after: int = -1,
-        follow: bool = True,
-        types: Iterable[str] = (),
-        team: str | None = None,
-        tags: Iterable[str] = (),
-    ) -> Iterator[Row]:
-        """Events after the id `after` (-1: from now on), one by one; with `follow` for ever. Of these types, of agents
-        of that team or with one of the tags, where that is said."""
-        pairs = [("after", str(after)), ("follow", "true" if follow else "false")]
-        pairs += [*_each("type", types), *_each("team", [team] if team else []), *_each("tag", tags)]
-        return self._daemon.stream(_path("/v1/events", pairs))
+    def providers(self, *, timeout: float = 60.0) -> list[Row]:
+        """The programs that agents can be, with what each can do."""
+        return self._rows(self._daemon.request("GET", "/v1/providers", timeout=timeout))
 
-    def last_event(self) -> int:
-        """The id of the last event that there is."""
-        return int(self._daemon.request("GET", "/v1/events/last")["id"])
-
-    def session_events(
-        self,
-        name: str,
-        *,
-        types: Iterable[str] = (),
-        last: int | None = None,
-        after: int | None = None,
-        before: int | None = None,
-    ) -> Iterator[Row]:
-        """What was told in an agent's session, by the number `seq` that each event has there: of these types, after
-        and before these numbers, the last so many of them."""
-        return self._daemon.stream(_path(_agent(name, "/events"), _stretch(types, last, after, before)))
-
-    def count_events(
-        self,
-        name: str,
-        *,
-        types: Iterable[str] = (),
-        last: int | None = None,
-        after: int | None = None,
-        before: int | None = None,
-    ) -> Row:
-        """How many events `session_events` would give."""
-        pairs = [*_stretch(types, last, after, before), ("count", "true")]
-        return self._row(self._daemon.request("GET", _path(_agent(name, "/events"), pairs)))
+    def provider_problems(self, *, timeout: float = 60.0) -> list[Row]:
+        """What is wrong in files that declare providers."""
+        return self._rows(self._daemon.request("GET", "/v1/providers/problems", timeout=timeout))
 
     # ---- the caller itself -----------------------------------------------------------------
 
@@ -319,49 +256,9 @@ class Genie:
         return list(answer or ())
 
 
-def caller() -> Row:
-    """Who asks, for what a spawn takes from its surroundings."""
-    return {"cwd": _cwd(), "env": dict(os.environ), "pid": os.getpid()}
-
-
-def _myself() -> Row:
-    """Who asks, by no more than what shows it."""
-    shown = {name: os.environ[name] for name in ("GENIE_AGENT_TOKEN",) if name in os.environ}
-    return {"cwd": "", "env": shown, "pid": os.getpid()}
-
-
-def _stretch(types: Iterable[str], last: int | None, after: int | None, before: int | None) -> list[tuple[str, str]]:
-    said = {"last": last, "after_seq": after, "before_seq": before}
-    return [*_each("type", types), *((key, str(value)) for key, value in said.items() if value is not None)]
-
-
-def _cwd() -> str:
-    try:
-        return os.getcwd()  # noqa: PTH109 — the bytes as they are
-    except FileNotFoundError as error:
-        raise BadInput("the current directory does not exist any more", hint="cd into one that does") from error
-
-
 def _absolute(path: str) -> str:
     return os.path.normpath(os.path.join(_cwd(), os.path.expanduser(path)))  # noqa: PTH111, PTH118
 
 
-def _quoted(word: str) -> str:
-    return quote(word, safe="", errors="surrogateescape")
-
-
 def _agent(name: str, rest: str = "") -> str:
-    return f"/v1/agents/{_quoted(name)}{rest}"
-
-
-def _each(key: str, values: Iterable[str]) -> list[tuple[str, str]]:
-    return [(key, value) for value in values]
-
-
-def _selection(words: Iterable[str], team: str | None, tags: Iterable[str], latest: bool) -> list[tuple[str, str]]:
-    group = [*_each("team", [team] if team is not None else []), *_each("latest", ["true"] if latest else [])]
-    return [*_each("word", words), *_each("tag", tags), *group]
-
-
-def _path(path: str, pairs: Sequence[tuple[str, str]]) -> str:
-    return f"{path}?{urlencode(pairs, errors='surrogateescape')}" if pairs else path
+    return f"/v1/agents/{segment(name)}{rest}"

@@ -16,12 +16,14 @@ _RESERVED = frozenset({"message", "hint", "self"})
 
 
 class Daemon:
-    """One genie daemon. With `start`, one is started where none runs; `on_slow` is called once when
-    that takes longer than a moment."""
+    """One genie daemon: that of GENIE_HOME, or of another home. With `start`, one is started where none runs;
+    `on_slow` is called once when that takes longer than a moment."""
 
-    def __init__(self, home: Home, *, start: bool = True, on_slow: Callable[[], None] | None = None) -> None:
-        self.home = home
-        self._start = start
+    def __init__(
+        self, home: Home | None = None, *, start: bool = True, on_slow: Callable[[], None] | None = None
+    ) -> None:
+        self.home = home or Home.from_environment()
+        self.starts = start
         self._on_slow = on_slow
 
     def request(self, method: str, path: str, body: object = None, *, timeout: float | None = PATIENCE) -> Any:  # noqa: ANN401
@@ -56,7 +58,7 @@ class Daemon:
             return reply
         with reply:
             error = to_error(reply.status, reply.json())
-        if error.details.get("state") == "starting" and self._start:
+        if error.details.get("state") == "starting" and self.starts:
             self.ensure()
             return self._answered(self._send(method, path, body, timeout))
         raise error
@@ -71,11 +73,11 @@ class Daemon:
         try:
             return send(self.home.socket, method, path, body, timeout=timeout)
         except NobodyThere as error:
-            if not self._start:
+            if not self.starts:
                 raise nobody(self.home) from error
         except HungUp as error:
             # A daemon on its way out: reading may be repeated, anything else might then happen twice.
-            if method != "GET" or not self._start:
+            if method != "GET" or not self.starts:
                 raise self._went_away(method, path) from error
         self.ensure()
         try:

@@ -87,13 +87,14 @@ def _providers(engine: Engine, _: Path) -> Iterator[Check]:
             if not provider.conversational:
                 continue
             version = provider.version()
-        except GenieError as error:
-            yield Check(f"provider {name}", Status.WARN, error.message, error.hint)
+        except GenieError:
             continue
         if version is None:
             yield Check(f"provider {name}", Status.WARN, "not installed", f"install it to spawn agents of {name}")
         else:
             yield Check(f"provider {name}", Status.OK, version)
+    for problem in providers.problems():
+        yield Check("provider", Status.WARN, problem.message, problem.hint)
 
 
 def _home(engine: Engine, _: Path) -> Iterator[Check]:

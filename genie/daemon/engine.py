@@ -17,6 +17,8 @@ import structlog
 from genie import bootstrap
 from genie.daemon.leaving import Leaving
 from genie.daemon.pacemaker import Pacemaker
+from genie.daemon.reader import POLL, Reader
+from genie.daemon.timekeeper import Timekeeper, timetable
 from genie.domain.errors import GenieError, RegistryAway
 from genie.domain.events import Event as Happening
 from genie.domain.events import Kind
@@ -51,6 +53,8 @@ class Engine:
         self.problem: GenieError | None = None
         self.dsn: str | None = None
         self.pacemaker: Pacemaker | None = None
+        self.reader: Reader | None = None
+        self._timekeeper: Timekeeper | None = None
         self.leaving = Leaving()
         self.on_taken_over: Callable[[], None] = lambda: None
         self._world: World | None = None
@@ -95,6 +99,14 @@ class Engine:
                 state=self.health.value,
             )
         return world
+
+    @property
+    def timekeeper(self) -> Timekeeper:
+        """Raises RegistryAway."""
+        keeper = self._timekeeper
+        if keeper is None:
+            raise RegistryAway("the registry is away", hint="genie daemon status")
+        return keeper
 
     @property
     def host(self) -> str:
@@ -173,14 +185,22 @@ class Engine:
             registry_back=self._ready,
         )
         self._open, self._world, self.pacemaker = opened, world, pacemaker
+        self.reader = Reader(world, bootstrap.wakes(poll=POLL))
         self._record(Kind.DAEMON_STARTED)
+        self.reader.start()
         pacemaker.start()
+        self._timekeeper = Timekeeper(timetable(world, opened.alarms))
+        self._timekeeper.start()
 
     def _close(self) -> None:
-        pacemaker, opened = self.pacemaker, self._open
-        self._world = self._open = self.pacemaker = None
+        pacemaker, timekeeper, opened, reader = self.pacemaker, self._timekeeper, self._open, self.reader
+        self._world = self._open = self.pacemaker = self._timekeeper = self.reader = None
+        if timekeeper:
+            timekeeper.stop()
         if pacemaker:
             pacemaker.stop()
+        if reader:
+            reader.stop()
         if opened:
             opened.close()
 
@@ -195,6 +215,9 @@ class Engine:
             log.warning("not_recorded", kind=kind.value, error=error.message)
 
     def _watch(self, run: Run) -> None:
+        reader = self.reader
+        if run.pane and reader:
+            reader.watch(run)
         if run.pane and run.id not in self._watched:
             agent = run.agent
             self._watched.add(run.id)
@@ -202,7 +225,9 @@ class Engine:
 
     def _died(self, agent: UUID, run: UUID) -> None:
         self._watched.discard(run)
-        pacemaker = self.pacemaker
+        reader, pacemaker = self.reader, self.pacemaker
+        if reader:
+            reader.ended(run)
         if pacemaker:
             pacemaker.look_at(agent)
 

@@ -14,11 +14,13 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.date import DateTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
+from genie.daemon.librarian import Librarian
 from genie.daemon.sampler import Sampler
 from genie.domain.errors import GenieError, RegistryAway, Stale
 from genie.domain.settle import Learn
+from genie.services.orphans import close_orphans
 from genie.services.quota import enforce_quotas
-from genie.services.reconcile import Errand, Pass, close_orphans, reconcile
+from genie.services.reconcile import Errand, Pass, reconcile
 from genie.services.world import World
 
 log = structlog.get_logger("genie.pacemaker")
@@ -76,6 +78,7 @@ class Pacemaker:
         self._scheduler.add_job(self._sweep, IntervalTrigger(seconds=SWEEP.total_seconds()), id="sweep")
         self._scheduler.add_job(self._weigh, IntervalTrigger(seconds=WEIGH.total_seconds()), id="quotas")
         Sampler(self._world).schedule(self._scheduler)
+        Librarian(self._world).schedule(self._scheduler)
         self._scheduler.start()
         self.look()
 

@@ -53,6 +53,9 @@ SILENT = frozenset({Life.DONE, Life.FAILED, Life.TERMINATED, Life.SUSPENDED})
 """States that the daemon leaves alone until somebody asks."""
 
 
+ENDED = frozenset({Life.DONE, Life.FAILED, Life.TERMINATED})
+"""States that a session does not leave by itself: what it has come to is known."""
+
 STOPPABLE = LIVE | {Life.DEAD}
 """States in which there is something to stop."""
 

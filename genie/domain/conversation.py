@@ -257,6 +257,9 @@ _STEPS: Mapping[ConversationKind, Callable[[Outcome, Mapping[str, object]], Outc
     ConversationKind.USAGE_LIMIT_RESUMED: _resumed,
 }
 
+FOLDED = tuple(_STEPS)
+"""The kinds that an outcome comes from; `fold` passes over all others."""
+
 
 def words(value: object) -> str | None:
     """A text; None for what is none."""

@@ -42,10 +42,29 @@ class Kind(Enum):
     QUOTA_EXCEEDED = "agent.quota_exceeded"
     ORPHANED = "agent.orphaned"
     REPARENTED = "agent.reparented"
+    WORKTREE_KEPT = "agent.worktree_kept"
+    WORKTREE_REMOVED = "agent.worktree_removed"
     TEAM_CREATED = "team.created"
     DAEMON_STARTED = "daemon.started"
     DAEMON_STOPPED = "daemon.stopped"
+    SESSION_STARTED = "session.session_started"
+    USER_MESSAGE = "session.user_message"
+    ASSISTANT_MESSAGE = "session.assistant_message"
+    REASONING = "session.reasoning"
+    TOOL_CALL = "session.tool_call"
+    TOOL_RESULT = "session.tool_result"
+    PERMISSION = "session.permission"
+    PROVIDER_STATUS = "session.provider_status"
+    STDOUT = "session.stdout"
+    STDERR = "session.stderr"
+    PARSE_WARNING = "session.parse_warning"
+    SESSION_RESULT = "session.session_result"
+    SESSION_ENDED = "session.session_ended"
+    USAGE = "session.usage"
+    USAGE_LIMIT_HIT = "session.usage_limit_hit"
+    USAGE_LIMIT_RESUMED = "session.usage_limit_resumed"
     USER_EVENT = "session.user_event"
+    HEARTBEAT = "session.heartbeat"
 
     @property
     def word(self) -> str:
@@ -55,6 +74,10 @@ class Kind(Enum):
 
 CHANGES = tuple(kind for kind in Kind if kind.value.startswith("agent."))
 """What tells of a change of an agent, not of what is said in its session."""
+
+
+SAID = tuple(kind for kind in Kind if kind.value.startswith("session."))
+"""What is said in a session: a kind for each `ConversationKind`, with the prefix."""
 
 
 def kinds_of(words: Iterable[str]) -> tuple[Kind, ...]:

@@ -23,7 +23,7 @@ class Level(Enum):
 
 def check_message(text: str) -> None:
     """Raises BadInput for a text that is too long, or that the registry cannot keep."""
-    _check_text("the message", text)
+    check_text("the message", text)
     _check_size("the message", text)
 
 
@@ -35,7 +35,7 @@ def check_data(data: object) -> None:
         if depth > DEEPEST:
             raise BadInput(f"the data is nested more than {DEEPEST} deep", hint="flatten it")
         if isinstance(value, str):
-            _check_text("the data", value)
+            check_text("the data", value)
         elif isinstance(value, dict):
             pending += [(inner, depth + 1) for pair in value.items() for inner in pair]
         elif isinstance(value, list):
@@ -47,7 +47,8 @@ def check_data(data: object) -> None:
     _check_size("the data", written)
 
 
-def _check_text(what: str, text: str) -> None:
+def check_text(what: str, text: str) -> None:
+    """Raises BadInput for a text that the registry cannot keep."""
     if "\0" in text:
         raise BadInput(f"{what} has a NUL character", hint="leave it out")
     try:

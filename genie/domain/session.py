@@ -8,6 +8,7 @@ from enum import Enum
 from uuid import UUID
 
 from genie.domain.agent import Agent, Desired, End, Life, Restart, Why
+from genie.domain.result import Need
 from genie.domain.resume import Past
 
 
@@ -26,13 +27,40 @@ class Launch:
     prompt: int | None = None
 
 
+class Way(Enum):
+    """How a session is talked to: in its pane, not at all once it has been told, or by lines that it reads."""
+
+    INTERACTIVE = "interactive"
+    ONE_SHOT = "one-shot"
+    STREAMING = "streaming"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attend:
+    """How a session is run that is not interactive: by the attendant, which keeps its log.
+
+    `screen` is the form in which the pane shows it, `form` the one in which its log is read. `keep_open` leaves its
+    input open. `timeout` is how long it may run. `keep` leaves its pane after a success. `schema` is the path of the
+    JSON schema that its result must fit. `inject` says that it is told the results of those it waited for.
+    """
+
+    screen: str
+    form: str
+    keep_open: bool = False
+    timeout: timedelta | None = None
+    keep: bool = False
+    schema: str | None = None
+    inject: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
     """One conversation with a provider. Its id never changes.
 
     `provider_session` is the provider's own id: ours where the provider takes one, captured from
     the provider where it does not, None until then. `prompted` is set once a run of the session has
-    started, so that the first prompt is never given twice.
+    started, so that the first prompt is never given twice. `attend` is None for an interactive one.
+    `retried_from` is the session of which it is another try.
     """
 
     id: UUID
@@ -44,6 +72,14 @@ class Session:
     created_at: datetime
     ended_at: datetime | None = None
     prompted: bool = False
+    attend: Attend | None = None
+    retried_from: UUID | None = None
+
+    @property
+    def way(self) -> Way:
+        if self.attend is None:
+            return Way.INTERACTIVE
+        return Way.STREAMING if self.attend.keep_open else Way.ONE_SHOT
 
 
 class Server(Enum):
@@ -178,6 +214,11 @@ class Look:
     def gone(self) -> bool:
         return self.sight not in (Sight.ALIVE, Sight.UNKNOWN)
 
+    @property
+    def told(self) -> bool:
+        """Whether tmux has told how it ended, which it does of what it has reaped."""
+        return self.sight is Sight.DEAD and self.end != End()
+
 
 def look(pane: PaneIdentity, snapshot: Snapshot | None, server: Server) -> Look:
     """Judge a run's pane. `snapshot` is None when tmux did not answer; `server` says what became of
@@ -201,11 +242,26 @@ def look(pane: PaneIdentity, snapshot: Snapshot | None, server: Server) -> Look:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """An agent, its current session and its latest run, as the registry has them together."""
+    """An agent, its current session and its latest run, as the registry has them together. `needs` is what a queued
+    one waits for, told only where the daemon looks at all of them."""
 
     agent: Agent
     session: Session | None
     run: Run | None
+    needs: tuple[Need, ...] = ()
+
+    @property
+    def timeout_at(self) -> datetime | None:
+        """When its present run has lasted as long as it may."""
+        if self.session is None or self.session.attend is None or self.session.attend.timeout is None:
+            return None
+        return self.run.live_at + self.session.attend.timeout if self.run and self.run.live_at else None
+
+    @property
+    def _limited(self) -> bool:
+        """Whether a session that is run to its end was held up by a usage limit: it goes on after it."""
+        attended = self.session is not None and self.session.attend is not None
+        return attended and self.agent.limited_until is not None
 
     def past(self, *, resumable: bool, now: datetime) -> Past:
         """What `resume.decide` needs to know. `resumable` is the provider's word on the session."""
@@ -213,7 +269,7 @@ class Standing:
         return Past(
             dead=agent.life is Life.DEAD,
             wanted=agent.desired is Desired.RUNNING,
-            auto_resume=agent.auto_resume and agent.restart is not Restart.NEVER,
+            auto_resume=(agent.auto_resume and agent.restart is not Restart.NEVER) or self._limited,
             resumable=resumable and self.session is not None,
             attempts=agent.attempts,
             last_attempt=agent.last_attempt,

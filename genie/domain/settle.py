@@ -10,6 +10,7 @@ from datetime import datetime
 
 from genie.domain import resume
 from genie.domain.agent import STOPPABLE, Agent, Desired, Life
+from genie.domain.result import Need
 from genie.domain.session import Look, Sight, Standing
 
 
@@ -115,7 +116,40 @@ class GiveUp:
         return self.why.value
 
 
-Step = Rest | Hold | Clear | Learn | Note | Declare | Start | CarryOn | Finish | Expire | Bring | GiveUp
+@dataclass(frozen=True, slots=True)
+class Forsake:
+    """Mark a queued agent failed: what it waits for has failed."""
+
+    need: Need
+
+    @property
+    def reason(self) -> str:
+        return f"'{self.need.name}' has failed, which it waits for"
+
+
+@dataclass(frozen=True, slots=True)
+class TimeOut:
+    """It has run for as long as it may: it is wanted stopped, and has failed."""
+
+    reason: str = "it has run for as long as it may"
+
+
+Step = (
+    Rest
+    | Hold
+    | Clear
+    | Learn
+    | Note
+    | Declare
+    | Start
+    | CarryOn
+    | Finish
+    | Expire
+    | Bring
+    | GiveUp
+    | Forsake
+    | TimeOut
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,11 +178,11 @@ def next_step(standing: Standing, facts: Facts, *, now: datetime) -> Step:
         return Hold("ends with its parent") if facts.from_above else Finish(f"wanted {agent.desired.value}")
     match agent.life:
         case Life.QUEUED:
-            return Start() if facts.room else Hold("waits for a free place (max_running)")
+            return _queued(standing, facts)
         case Life.SPAWNING | Life.RESUMING:
             return CarryOn()
         case Life.RUNNING:
-            return _watch(standing, facts)
+            return _watch(standing, facts, now=now)
         case Life.DEAD:
             return _dead(standing, facts, now=now)
         case Life.SUSPENDED if agent.desired is Desired.RUNNING:
@@ -164,14 +198,26 @@ def unwanted(agent: Agent) -> bool:
     return agent.desired is Desired.STOPPED and agent.life in STOPPABLE
 
 
-def _watch(standing: Standing, facts: Facts) -> Step:
+def _queued(standing: Standing, facts: Facts) -> Step:
+    failed = next((need for need in standing.needs if need.success is False), None)
+    if failed:
+        return Forsake(failed)
+    waits = [need.name for need in standing.needs if need.success is None]
+    if waits:
+        return Hold(f"waits for {', '.join(waits)}")
+    return Start() if facts.room else Hold("waits for a free place (max_running)")
+
+
+def _watch(standing: Standing, facts: Facts, *, now: datetime) -> Step:
     look, run = facts.look, standing.run
     if look is None or look.sight is Sight.UNKNOWN or run is None:
         return Hold(Sight.UNKNOWN.value)
     if not look.gone:
-        return _alive(standing, facts)
+        until = standing.timeout_at
+        return TimeOut() if until is not None and now >= until else _alive(standing, facts)
     missed = run.missed + 1
-    return Declare(look) if missed >= facts.dead_cycles else Note(missed, look)
+    sure = look.told and standing.session is not None and standing.session.attend is not None
+    return Declare(look) if sure or missed >= facts.dead_cycles else Note(missed, look)
 
 
 def _alive(standing: Standing, facts: Facts) -> Step:

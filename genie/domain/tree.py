@@ -173,6 +173,8 @@ def read_wish(block: Mapping[str, object]) -> Wish:
     key."""
     said = {key: value for key, value in block.items() if key != "limits" and value is not None}
     inner = block.get("limits")
+    if inner is not None and not isinstance(inner, Mapping):
+        raise Wrong("unknown limit 'limits'", f"a limit is one of {', '.join(KEYS)}")
     said |= {key: value for key, value in inner.items() if value is not None} if isinstance(inner, Mapping) else {}
     read: dict[str, Any] = {}
     for key, value in said.items():
@@ -242,7 +244,7 @@ def check_spawn(line: Sequence[Branch], pace: Pace) -> None:
         raise _reached("rate", parent, limits.rate.count, pace.of_parent, _too_fast(parent, limits.rate))
     most = ROOT_RATE * root.limits.rate.count
     if pace.of_tree >= most:
-        raise _reached("rate", root, most, pace.of_tree, _too_fast(root, replace(root.limits.rate, count=most)))
+        raise _reached("rate", root, most, pace.of_tree, _too_fast(root, root.limits.rate, times=ROOT_RATE))
 
 
 def check_room(line: Sequence[Branch]) -> None:
@@ -260,11 +262,13 @@ def check_room(line: Sequence[Branch]) -> None:
 
 
 def _mib(size: int) -> str:
-    return f"{size / 2**20:.0f}MiB"
+    return f"{size / 2**20:.0f}MiB" if size >= 2**20 else f"{size / 2**10:.0f}KiB"
 
 
-def _too_fast(branch: Branch, rate: Rate) -> str:
-    return f"'{branch.name}' spawns faster than {rate}"
+def _too_fast(branch: Branch, rate: Rate, *, times: int = 1) -> str:
+    """`times` is that of a whole tree."""
+    who = f"'{branch.name}'" if times == 1 else f"the tree of '{branch.name}'"
+    return f"{who} spawns faster than {replace(rate, count=times * rate.count)}"
 
 
 _MEANING = {

@@ -81,8 +81,21 @@ class Launches(Protocol):
         """The run is live: nobody but its processes needs it any more."""
         ...
 
-    def release(self, run: UUID, *, argv: Sequence[str], env: Mapping[str, str], cwd: str) -> None:
-        """Write the launch file that the runner waits for, at once and whole."""
+    def release(
+        self,
+        run: UUID,
+        *,
+        argv: Sequence[str],
+        env: Mapping[str, str],
+        cwd: str,
+        attend: Mapping[str, object] | None = None,
+    ) -> None:
+        """Write the launch file that the runner waits for, at once and whole. `attend` is what the attendant is to do,
+        None for a program that has the pane to itself."""
+        ...
+
+    def mark(self, session: UUID, what: str, said: Mapping[str, object]) -> None:
+        """Tell outsiders about a session, at once and whole: a JSON file `what` ("started", "ended") in its folder."""
         ...
 
     def withdraw(self, run: UUID) -> None:

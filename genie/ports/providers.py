@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from genie.domain.session import Launch, Session
+from genie.domain.errors import GenieError
+from genie.domain.session import Launch, Session, Way
 from genie.domain.words import PermissionMode
 
 
@@ -50,6 +51,38 @@ class Plan:
     provider_session: str | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """What a one-shot or streaming session wants, beyond what an Ask says. None and False: nothing was said.
+
+    `mcp_config` and `schema` are as they were typed: a path or JSON, and the path of a JSON schema that the answer
+    has to follow; relative paths are of the Ask's directory. `size` is small, medium or large, and goes before the
+    Ask's model."""
+
+    way: Way
+    system_prompt: str | None = None
+    max_turns: int | None = None
+    mcp_config: str | None = None
+    auto_approve: bool = False
+    schema: str | None = None
+    size: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attended:
+    """What the attendant runs. The prompt never stands on the command line (`plan.prompt` is None).
+
+    `form` is what the provider's lines are (the parser's word), `screen` how the attendant shows them (the
+    renderer's word: claude, codex, text; any other is shown as lines of JSON), `stdin` what the program reads
+    first, `keep_open` that more is to come through the FIFO."""
+
+    plan: Plan
+    form: str
+    screen: str
+    stdin: str | None
+    keep_open: bool = False
+
+
 class Provider(Protocol):
     """One kind of agent program."""
 
@@ -76,6 +109,21 @@ class Provider(Protocol):
         """Raises MissingProgram (which, how to install), BadInput for what it cannot honour."""
         ...
 
+    @property
+    def ways(self) -> Collection[Way]:
+        """How its sessions can be held."""
+        ...
+
+    @property
+    def models(self) -> Mapping[str, str]:
+        """Its own names of the sizes small, medium and large; those that it has."""
+        ...
+
+    def attended(self, ask: Ask, task: Task) -> Attended:
+        """A session without a screen of its own. Raises MissingProgram (which, how to install), BadInput for what
+        the provider cannot honour: nothing that was asked for is left out in silence."""
+        ...
+
     def resume(self, launch: Launch, *, session: Session, env: Mapping[str, str]) -> tuple[str, ...]:
         """The argv that goes on with the session: that of the spawn but for the session flag and the
         first prompt. Where the provider has nothing to go on with (no message was ever kept), the argv
@@ -92,6 +140,15 @@ class Provider(Protocol):
         """The id that a provider gave to a session of its own choice, once that can be told."""
         ...
 
+    def transcript(self, session: Session, *, env: Mapping[str, str]) -> tuple[str, str] | None:
+        """The file in which the provider keeps an interactive session's conversation, and the parser's word for
+        what its lines are. None where it keeps none, or while that cannot be told."""
+        ...
+
+    def program(self) -> str | None:
+        """The path of its program; None when it is not installed, and for one that is any program."""
+        ...
+
     def version(self) -> str | None:
         """What `--version` prints; None when the program is not installed."""
         ...
@@ -101,5 +158,13 @@ class Providers(Protocol):
     def names(self) -> Sequence[str]: ...
 
     def get(self, name: str) -> Provider:
-        """Raises BadInput for an unknown one, with the nearest name."""
+        """Raises BadInput for an unknown one, with the nearest name, and for one whose file is wrong."""
+        ...
+
+    def source(self, name: str) -> str | None:
+        """The file that declares it; None for one that genie brings."""
+        ...
+
+    def problems(self) -> Sequence[GenieError]:
+        """All that is wrong in files that declare providers."""
         ...

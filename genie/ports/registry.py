@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,12 +11,18 @@ from uuid import UUID
 
 from genie.domain.agent import Agent, Life
 from genie.domain.events import Event, Kind
+from genie.domain.result import Edge, Need, Result
 from genie.domain.selecting import Match, Selection
 from genie.domain.session import PaneIdentity, Run, Session, Standing
+from genie.domain.tape import Tape
 from genie.domain.team import Team
 from genie.domain.template import Template
 from genie.domain.tree import Branch, Pace
 from genie.domain.usage import Sample
+from genie.ports.digests import Digests
+from genie.ports.garbage import Archive
+from genie.ports.schedules import Schedules, SchedulesTx
+from genie.ports.searching import Library
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +84,44 @@ class Stretch:
     before: int | None = None
 
 
-class Tx(Protocol):
+class OutcomesTx(Protocol):
+    """What sessions come to, and what they got from each other."""
+
+    def result(self, session: UUID) -> Result | None:
+        """Held until the end of the transaction."""
+        ...
+
+    def save_result(self, result: Result) -> None: ...
+
+    def add_edges(self, *edges: Edge) -> None:
+        """One that is there already is not added again."""
+        ...
+
+    def keep_order(self, session: UUID, wanted: Mapping[str, object]) -> None:
+        """Keep what was asked for, plain JSON, so that it can be tried again."""
+        ...
+
+    def tape(self, session: UUID) -> Tape | None:
+        """Held until the end of the transaction: nobody else reads on from it meanwhile."""
+        ...
+
+    def add_tape(self, tape: Tape) -> None:
+        """One that is there already stays as it is."""
+        ...
+
+    def save_tape(self, tape: Tape) -> None: ...
+
+    def move_tape(self, tape: Tape) -> None:
+        """Save one that is there, with the events of the transaction."""
+        ...
+
+    def speaker(self, session: UUID) -> tuple[Tape, Standing] | None:
+        """The tape of a session, held as `tape` holds it, and who speaks on it: the session's agent, that session,
+        which need not be its current one, and the latest run of that session."""
+        ...
+
+
+class Tx(OutcomesTx, SchedulesTx, Protocol):
     """One open transaction. Events are written at its end, so that the order of their ids is the
     order of commits and the lock on that order is held shortly."""
 
@@ -209,7 +252,31 @@ class Vitals(Protocol):
         ...
 
 
-class Registry(Vitals, Protocol):
+class Outcomes(Protocol):
+    """What sessions have come to. Every method raises RegistryAway."""
+
+    def results(self, sessions: Sequence[UUID]) -> dict[UUID, Result]:
+        """Of those that have one: who has ended, or has submitted one before its end."""
+        ...
+
+    def edges(self, sessions: Sequence[UUID]) -> list[Edge]:
+        """What these sessions got from others, by session, bond and place."""
+        ...
+
+    def needs(self, session: UUID) -> tuple[Need, ...]:
+        """What that session waits for, in the order of its dependencies."""
+        ...
+
+    def order(self, session: UUID) -> Mapping[str, object] | None:
+        """What `keep_order` kept."""
+        ...
+
+    def tapes(self, host: str) -> list[Tape]:
+        """Those of the sessions that have a live run on that host."""
+        ...
+
+
+class Registry(Vitals, Outcomes, Schedules, Digests, Archive, Library, Protocol):
     """PostgreSQL. Every method raises RegistryAway when it does not answer."""
 
     def begin(self) -> AbstractContextManager[Tx]:
@@ -219,7 +286,7 @@ class Registry(Vitals, Protocol):
     def beat(self, host: str, *, at: datetime) -> list[Standing]:
         """The heartbeat's one query: note that the host lives, and return every agent of the host
         that the daemon has work with: not suspended, done, failed or terminated, or whose latest run has
-        not ended, or that is wanted gone and is not yet."""
+        not ended, or that is wanted gone and is not yet; of queued ones with what they wait for."""
         ...
 
     def last_beat(self, host: str) -> datetime | None: ...
@@ -309,6 +376,6 @@ class Registry(Vitals, Protocol):
         ...
 
     def kept_ids(self) -> tuple[frozenset[UUID], frozenset[UUID]]:
-        """The sessions that can still be resumed (those of agents that are not terminated), and the
+        """The sessions that can still be resumed (those of agents that are not terminated) and the schedules, and the
         runs that have not ended."""
         ...

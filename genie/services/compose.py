@@ -11,14 +11,14 @@ from genie.domain.agent import Placement, Restart
 from genie.domain.amounts import Wrong, parse_duration
 from genie.domain.errors import BadInput, NotFound
 from genie.domain.resume import Policy
-from genie.domain.session import Launch
+from genie.domain.session import Attend, Launch, Way
 from genie.domain.team import Layout, Resolution, Team, tmux_name
 from genie.domain.template import PromptMode, Template
 from genie.domain.tree import Wish, read_wish
 from genie.domain.words import Color, PermissionMode, check_name, one_of
-from genie.ports import Ask, Plan, Provider
+from genie.ports import Ask, Attended, Plan, Provider, Task
 from genie.services.kin import Kin
-from genie.services.order import Order
+from genie.services.order import Assignment, Order
 from genie.services.scene import Scene
 from genie.services.world import Rules, World
 
@@ -43,6 +43,8 @@ NOT_INHERITED = (
 )
 """What tells about the caller's own pane and run; a child gets its own."""
 
+RUNS = "runs"
+"""The window of sessions that are run to their end, and the team of those that no tier has an answer for."""
 LONGEST_LIFE = timedelta(days=3650)
 LONGEST_PROMPT = 16 * 1024 * 1024
 
@@ -61,6 +63,7 @@ class Wishes:
     cwd: str
     base_env: Mapping[str, str]
     ttl: timedelta | None
+    timeout: timedelta | None
     tree: tuple[Wish, ...]
 
 
@@ -76,28 +79,46 @@ def understand(world: World, order: Order, template: Template | None, rules: Rul
         permission_mode=mode,
         layout=layout or (template.layout if template else None) or (Layout(team.layout) if team else rules.layout),
         color=color or (template.color if template else None),
-        restart=restart or (template.restart if template else None) or Restart.ON_FAILURE,
+        restart=restart or _restart(order, template),
         auto_resume=_auto_resume(order, template),
         policy=_policy(template, rules.policy),
         cwd=world.places.directory(asked, base=order.caller.cwd),
         base_env=_inherited(order, template),
         ttl=_ttl(order, template),
+        timeout=_timeout(order),
         tree=(template.spawn if template else Wish(), _limits(order)),
     )
+
+
+def _restart(order: Order, template: Template | None) -> Restart:
+    """What is run to its end has failed when it fails: `genie retry` is another session."""
+    if order.assignment:
+        return Restart.NEVER
+    return (template.restart if template else None) or Restart.ON_FAILURE
 
 
 def _ttl(order: Order, template: Template | None) -> timedelta | None:
     if order.ttl is None:
         return template.ttl if template else None
+    return _life("--ttl", order.ttl)
+
+
+def _timeout(order: Order) -> timedelta | None:
+    if order.assignment is None or order.assignment.timeout is None:
+        return None
+    return _life("--timeout", order.assignment.timeout)
+
+
+def _life(flag: str, said: object) -> timedelta:
     try:
-        ttl = parse_duration(order.ttl)
+        life = parse_duration(said)
     except Wrong as error:
-        raise BadInput(f"--ttl: {error}", hint=error.hint) from error
-    if not ttl:
-        raise BadInput("--ttl 0 would end it at once", hint="leave it out to let it live as long as it likes")
-    if ttl > LONGEST_LIFE:
-        raise BadInput(f"--ttl {order.ttl} is too long", hint="leave it out to let it live as long as it likes")
-    return ttl
+        raise BadInput(f"{flag}: {error}", hint=error.hint) from error
+    if not life:
+        raise BadInput(f"{flag} 0 would end it at once", hint="leave it out to let it live as long as it likes")
+    if life > LONGEST_LIFE:
+        raise BadInput(f"{flag} {said} is too long", hint="leave it out to let it live as long as it likes")
+    return life
 
 
 def _limits(order: Order) -> Wish:
@@ -153,6 +174,8 @@ def _permission_mode(order: Order) -> PermissionMode | None:
 
 
 def _auto_resume(order: Order, template: Template | None) -> bool:
+    if order.assignment:
+        return False
     if order.auto_resume is not None:
         return order.auto_resume
     return template is None or template.auto_resume is not False
@@ -204,9 +227,34 @@ def ask_of(order: Order, template: Template | None, wishes: Wishes, birth: Birth
         tools=kept.tools if kept else (),
         disallowed_tools=kept.disallowed_tools if kept else (),
         mcp=kept.mcp if kept else (),
-        add_dirs=kept.add_dirs if kept else (),
+        add_dirs=(kept.add_dirs if kept else ()) + (order.assignment.add_dirs if order.assignment else ()),
         extra_args=(kept.extra_args if kept else ()) + order.extra_args,
         env=wishes.base_env,
+    )
+
+
+def task_of(assignment: Assignment) -> Task:
+    """What the provider is asked for a session that nobody types into."""
+    return Task(
+        way=Way.STREAMING if assignment.streaming else Way.ONE_SHOT,
+        system_prompt=assignment.system_prompt,
+        max_turns=assignment.max_turns,
+        mcp_config=assignment.mcp_config,
+        auto_approve=assignment.auto_approve,
+        schema=assignment.schema,
+        size=assignment.size,
+    )
+
+
+def attend_of(attended: Attended, assignment: Assignment, wishes: Wishes) -> Attend:
+    return Attend(
+        screen=attended.screen,
+        form=attended.form,
+        keep_open=attended.keep_open,
+        timeout=wishes.timeout,
+        keep=assignment.keep,
+        schema=assignment.schema,
+        inject=assignment.inject,
     )
 
 
@@ -241,6 +289,8 @@ def placement_of(order: Order, scene: Scene, resolution: Resolution, team: Team 
     """Where the pane goes, by the rules of docs/lifecycle.md. Raises NotFound for a session that is not there."""
     home = team.tmux_session if team else tmux_name(resolution.team)
     window = order.window or (order.name if order.new_window else tmux_name(resolution.team))
+    if order.assignment:
+        window = order.window or RUNS
     where = Placement(
         socket=scene.socket, session=home, window=window, layout=layout.value, own_window=order.new_window
     )
@@ -248,7 +298,7 @@ def placement_of(order: Order, scene: Scene, resolution: Resolution, team: Team 
         if order.session not in scene.sessions:
             raise NotFound(f"no tmux session '{order.session}' on {where.socket}", hint="tmux list-sessions")
         return replace(where, session=order.session)
-    if resolution.explicit or home in scene.sessions or scene.around is None:
+    if order.assignment or resolution.explicit or home in scene.sessions or scene.around is None:
         return where
     if order.new_window or order.window:
         return replace(where, session=scene.around)

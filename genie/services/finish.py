@@ -6,12 +6,14 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
-from genie.domain.agent import IN_PANE, Agent, Desired, End, Life, stopped
+from genie.domain.agent import ENDED, IN_PANE, Agent, Desired, End, Life, stopped
 from genie.domain.errors import Foreign, Stale, Survivors, TerminalAway
 from genie.domain.events import Event, Kind, event
 from genie.domain.session import PaneIdentity, Run, Standing
 from genie.domain.team import tmux_name
 from genie.ports import Tx, Wanted
+from genie.services.conclude import Ending, conclude, ending
+from genie.services.leave import leave
 from genie.services.world import World
 
 RETRY_AFTER_SURVIVORS = timedelta(seconds=30)
@@ -27,13 +29,20 @@ def finish(world: World, standing: Standing) -> Standing:
     """
     end = _end_of(world, standing)
     _end_processes(world, standing)
+    said = ending(world, standing) if _for_good(standing.agent) else Ending()
     world.fault("finish.ended")
     _close_pane(world, standing)
     world.fault("finish.closed")
-    settled = _settle(world, standing, end)
+    settled = _settle(world, standing, end, said)
+    leave(world, settled)
     if settled.agent.life is Life.TERMINATED and settled.agent.team_tier is None:
         _close_home_of_one(world, settled.agent)
     return settled
+
+
+def _for_good(agent: Agent) -> bool:
+    """Whether its session ends with it; one that is stopped goes on some day."""
+    return agent.desired is Desired.GONE or agent.ending is not None
 
 
 def _end_processes(world: World, standing: Standing) -> None:
@@ -117,7 +126,7 @@ def _close_home_of_one(world: World, agent: Agent) -> None:
         world.terminal.close_session(agent.placement.socket, tmux_name(agent.team))
 
 
-def _settle(world: World, standing: Standing, end: End) -> Standing:
+def _settle(world: World, standing: Standing, end: End, said: Ending) -> Standing:
     now = world.clock.now()
     with world.registry.begin() as tx:
         current = tx.standing_of(standing.agent.id) or standing
@@ -132,6 +141,8 @@ def _settle(world: World, standing: Standing, end: End) -> Standing:
             life, reason = stopped(current.agent)
             saved = tx.save_agent(current.agent.to(life, now=now, reason=reason))
             tx.record(event(Kind.FAILED if life is Life.FAILED else Kind.STOPPED, saved, run, at=now, reason=reason))
+        if saved.life in ENDED:
+            conclude(tx, Standing(saved, current.session, run), said, now=now)
         world.fault("finish.before_commit")
     return Standing(saved, current.session, run)
 

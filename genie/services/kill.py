@@ -8,7 +8,7 @@ from genie.domain.events import Kind
 from genie.domain.session import Standing
 from genie.services.fell import fell
 from genie.services.roster import known_names
-from genie.services.stop import want
+from genie.services.want import want
 from genie.services.world import World
 
 

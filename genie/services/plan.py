@@ -11,14 +11,29 @@ from genie.domain.team import Resolution, Team, tmux_name
 from genie.domain.template import Template
 from genie.domain.tree import Limits, Mode, Wish
 from genie.domain.words import nearest
-from genie.ports import Provider, Tx
-from genie.services.compose import Wishes, placement_of, understand
+from genie.ports import Provider, Sandbox, Tx, Worktree
+from genie.services.compose import RUNS, Wishes, placement_of, understand
 from genie.services.kin import Kin, kin_of
 from genie.services.limits import check_tree_spawn, limits_of
 from genie.services.order import Order
 from genie.services.resolve import resolve_team
 from genie.services.scene import Scene
 from genie.services.world import Rules, World
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Supplied:
+    """What there is for a spawn before it is written. `asked` is the order as it was given, with the path of a private
+    copy of its schema, and `base` the directory that it was given for; `prompt` is the whole of it, `cwd` where it
+    works. `reads` are files outside of that which a sandboxed session has to see."""
+
+    asked: Order
+    base: str
+    prompt: str | None
+    cwd: str
+    worktree: Worktree | None = None
+    sandbox: Sandbox | None = None
+    reads: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +53,11 @@ class Planned:
     kin: Kin
     limits: Limits
     warnings: tuple[str, ...]
+    supplied: Supplied | None = None
+
+
+DEFAULT_PROVIDER = "claude"
+"""Who is run where nothing else is said."""
 
 
 class OverLimit(Exception):
@@ -62,7 +82,7 @@ def plan(world: World, tx: Tx, order: Order, scene: Scene) -> Planned:
     wishes = understand(world, order, template, rules, team)
     order = _with_its_command(order, provider, row)
     same = agent is not None and agent.provider == provider.name
-    resumable = same and provider.conversational and not order.command
+    resumable = same and provider.conversational and not order.command and order.assignment is None
     kin = kin_of(tx, scene.parent, row=agent)
     above = agent is not None and any(ancestor.id == agent.id for ancestor in kin.line)
     decision = decide_spawn(agent, team=resolution.team, role=role, resumable=resumable, above=above)
@@ -108,7 +128,10 @@ def _resolution(
 ) -> Resolution:
     """The team. Where neither a tier nor a template answers, a name that is nearly right helps most."""
     try:
-        return resolve_team(order, scene, role=role, template=template, row=row)
+        found = resolve_team(order, scene, role=role, template=template, row=row)
+        if order.assignment and found.tier is None and row is None:
+            return replace(found, team=RUNS, new=scene.team(RUNS) is None)
+        return found
     except NotFound as error:
         if error.details.get("kind") == "team":
             raise
@@ -127,6 +150,8 @@ def _provider_name(world: World, order: Order, template: Template | None, role: 
         return template.provider
     if row and row.session:
         return row.agent.provider
+    if order.assignment and order.role is None:
+        return DEFAULT_PROVIDER
     names = [known.name for known in world.templates.all(cwd=order.caller.cwd)]
     raise NotFound(
         f"no template '{role}'",

@@ -15,7 +15,7 @@ from genie.domain.session import Standing
 from genie.domain.tree import SAMPLES_OVER, Breach, Twig, Weight, below, victims
 from genie.ports import Wanted
 from genie.services.limits import roots_of
-from genie.services.stop import want
+from genie.services.want import want
 from genie.services.world import World
 
 

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
-from genie.domain.agent import SILENT, Agent, Desired, End, Life, Why, read_end
+from genie.domain.agent import ENDED, SILENT, Desired, End, Life, Reason, Why, read_end
 from genie.domain.errors import GenieError, MissingProgram, TerminalAway
 from genie.domain.events import Kind, event
+from genie.domain.result import Need
 from genie.domain.resume import Never, Resume, decide
 from genie.domain.session import (
     Look,
-    PaneIdentity,
     PaneSeen,
     Run,
     Server,
@@ -33,6 +33,7 @@ from genie.domain.settle import (
     Declare,
     Expire,
     Facts,
+    Forsake,
     GiveUp,
     Hold,
     Learn,
@@ -40,16 +41,21 @@ from genie.domain.settle import (
     Rest,
     Start,
     Step,
+    TimeOut,
     next_step,
     unwanted,
 )
 from genie.services.begin import begin, carry_on
 from genie.services.capture import capture, unnamed
 from genie.services.claim import claim
+from genie.services.conclude import Ending, conclude, ending, verdict
 from genie.services.dress import show_state
 from genie.services.expire import expire
 from genie.services.family import end_family, held
 from genie.services.fell import fell
+from genie.services.leave import leave
+from genie.services.orphans import strangers_in
+from genie.services.want import want
 from genie.services.world import World
 
 GIVEN_UP = {Never.EXHAUSTED: "exhausted", Never.UNRESUMABLE: "unresumable", Never.EXIT: "exit"}
@@ -158,7 +164,7 @@ def reconcile(
             done.errors[standing.agent.name] = error
     done.away = view.away()
     if only is None:
-        done.strangers = _strangers(standings, view)
+        done.strangers = strangers_in(standings, view.snapshots())
     return done
 
 
@@ -202,6 +208,7 @@ def _settle(world: World, standing: Standing, view: View, done: Pass, *, room: b
     now = world.clock.now()
     if standing.agent.desired is Desired.RUNNING and standing.agent.life not in SILENT:
         done.wait_until(standing.agent.expires_at)
+        done.wait_until(standing.timeout_at)
     step = next_step(standing, facts(world, standing, view, room=room, ending=done.ending), now=now)
     match step:
         case Rest() | Clear():
@@ -218,8 +225,8 @@ def _settle(world: World, standing: Standing, view: View, done: Pass, *, room: b
             return _settle(world, ended, view, done, room=room)
         case Expire():
             return _settle(world, expire(world, standing), view, done, room=room)
-        case GiveUp(why):
-            _give_up(world, standing, why, done)
+        case GiveUp() | Forsake() | TimeOut():
+            _let_down(world, standing, step, done)
         case _:
             done.errands.append(_errand(world, standing, step))
             return int(isinstance(step, Start | Bring))
@@ -258,6 +265,7 @@ def _count_missed(world: World, standing: Standing, missed: int) -> Run | None:
 def _declare(world: World, standing: Standing, seen: Look, done: Pass, *, at: datetime) -> Standing:
     """The run has ended: write how, and what that makes of the agent."""
     now = world.clock.now()
+    said = ending(world, standing) if seen.end.left_by_itself else Ending()
     with world.registry.begin() as tx:
         tx.lock_name(standing.agent.name)
         current = held(tx, standing.agent.id)
@@ -265,31 +273,70 @@ def _declare(world: World, standing: Standing, seen: Look, done: Pass, *, at: da
             return current or standing
         run = current.run.ended(seen.end, at=max(at, current.run.live_at or at))
         life, reason = read_end(current.agent, seen.end)
+        if reason is None:
+            life, reason = verdict(current.session, life, said)
         saved = tx.save_agent(current.agent.to(life, now=now, reason=reason))
         tx.save_run(run)
         if seen.sight is Sight.FOREIGN and run.pane:
             tx.record(event(Kind.PANE_FOREIGN, saved, run, at=now, pane=run.pane.pane))
-        kind = {Life.DONE: Kind.DONE, Life.DEAD: Kind.DIED}.get(life, Kind.STOPPED)
-        tx.record(event(kind, saved, run, at=now, sight=seen.sight.value, end=str(seen.end)))
-        if life is Life.DONE:
-            done.look_at_all |= end_family(tx, saved, Desired.STOPPED, now=now)
+        kind = {Life.DONE: Kind.DONE, Life.DEAD: Kind.DIED, Life.FAILED: Kind.FAILED}.get(life, Kind.STOPPED)
+        failed = reason if life is Life.FAILED else None
+        tx.record(event(kind, saved, run, at=now, sight=seen.sight.value, end=str(seen.end), reason=failed))
+        if life in ENDED:
+            conclude(tx, Standing(saved, current.session, run), said, now=now)
+            end_family(tx, saved, Desired.STOPPED, now=now)
+            done.look_at_all = True
     world.fault("reconcile.declared")
+    ended = Standing(saved, current.session, run)
     if seen.sight is Sight.DEAD:
         show_state(world, saved, run)
-    return Standing(saved, current.session, run)
+        leave(world, ended)
+    return ended
+
+
+def _let_down(world: World, standing: Standing, step: GiveUp | Forsake | TimeOut, done: Pass) -> None:
+    """It has failed, or is about to."""
+    match step:
+        case GiveUp(why):
+            _give_up(world, standing, why, done)
+        case Forsake(need):
+            _forsake(world, standing, need, done)
+        case _:
+            want(world, standing, Desired.STOPPED, Kind.STOP_REQUESTED, ending=Reason.TIMEOUT)
+            done.look_at_all = True
 
 
 def _give_up(world: World, standing: Standing, why: Never, done: Pass) -> None:
+    now, said = world.clock.now(), ending(world, standing)
+    with world.registry.begin() as tx:
+        current = held(tx, standing.agent.id)
+        if current is None or current.agent.version != standing.agent.version:
+            done.look_at_all = True  # what it has said last can change what becomes of it
+            return
+        saved = tx.save_agent(current.agent.to(Life.FAILED, now=now, reason=GIVEN_UP[why]))
+        kind = Kind.EXHAUSTED if why is Never.EXHAUSTED else Kind.FAILED
+        tx.record(event(kind, saved, current.run, at=now, reason=saved.reason, attempts=saved.attempts))
+        conclude(tx, Standing(saved, current.session, current.run), said, now=now)
+        end_family(tx, saved, Desired.STOPPED, now=now)
+        done.look_at_all = True
+    show_state(world, saved, current.run)
+    leave(world, Standing(saved, current.session, current.run))
+
+
+def _forsake(world: World, standing: Standing, need: Need, done: Pass) -> None:
+    """What it waits for has failed, and so has it."""
     now = world.clock.now()
     with world.registry.begin() as tx:
         current = held(tx, standing.agent.id)
         if current is None or current.agent.version != standing.agent.version:
             return
-        saved = tx.save_agent(current.agent.to(Life.FAILED, now=now, reason=GIVEN_UP[why]))
-        kind = Kind.EXHAUSTED if why is Never.EXHAUSTED else Kind.FAILED
-        tx.record(event(kind, saved, current.run, at=now, reason=saved.reason, attempts=saved.attempts))
-        done.look_at_all |= end_family(tx, saved, Desired.STOPPED, now=now)
-    show_state(world, saved, current.run)
+        reason = f"{Reason.DEPENDENCY.value}: {need.name} ({need.source.hex[:8]})"
+        saved = tx.save_agent(current.agent.to(Life.FAILED, now=now, reason=reason))
+        tx.record(event(Kind.FAILED, saved, at=now, reason=reason, cause=need.source))
+        error = f"'{need.name}' ({need.source}), which it waited for, has failed"
+        conclude(tx, Standing(saved, current.session, None), Ending(error=error), now=now)
+        end_family(tx, saved, Desired.STOPPED, now=now)
+        done.look_at_all = True
 
 
 def _errand(world: World, standing: Standing, step: Step) -> Errand:
@@ -308,51 +355,3 @@ def _errand(world: World, standing: Standing, step: Step) -> Errand:
                 return fell(world, standing)
 
     return Errand(standing.agent.id, standing.agent.name, step, work)
-
-
-# ---- panes without a live run ---------------------------------------------------------------
-
-
-def _strangers(standings: list[Standing], view: View) -> list[tuple[ServerIdentity, PaneSeen, UUID]]:
-    """Panes whose command line carries a run that no agent of this pass is in."""
-    known = {standing.run.id for standing in standings if standing.run}
-    return [
-        (snapshot.server, seen, seen.command_run)
-        for snapshot in view.snapshots()
-        if snapshot.server
-        for seen in snapshot.panes
-        if seen.command_run and seen.command_run not in known
-    ]
-
-
-def close_orphans(
-    world: World, strangers: list[tuple[ServerIdentity, PaneSeen, UUID]], judged: set[UUID]
-) -> list[GenieError]:
-    """Close panes that a crash has left behind: those of a run of this registry that has ended and whose
-    agent has gone on without it. Panes of another genie are not known here and are left alone. Returns what
-    went wrong with some of them; they are tried again once they are judged anew."""
-    fresh = [run for _, _, run in strangers if run not in judged]
-    if not fresh:
-        return []
-    owners, errors = world.registry.owners(fresh), []
-    for server, seen, run in strangers:
-        owner = owners.get(run)
-        if run in judged or owner is None or not _orphaned(world, owner.agent, run):
-            continue
-        # The pid of a dead pane may be another process's by now.
-        started = (None if seen.dead else world.processes.started(seen.pid)) or "ended"
-        try:
-            world.processes.end_tree(run=run, pid=seen.pid, started=started, grace=world.rules.stop_grace)
-            world.terminal.close(PaneIdentity(server, seen.pane, seen.pid, started, run))
-        except GenieError as error:
-            errors.append(error)
-    judged.update(fresh)
-    return errors
-
-
-def _orphaned(world: World, agent: Agent, run: UUID) -> bool:
-    """A dead agent's last pane is its own still, though a resume has failed since: it goes back there."""
-    if agent.life is Life.TERMINATED:
-        return True
-    last = next((past.id for past in world.registry.runs(agent.id) if past.pane), None)
-    return run not in (agent.run, last)

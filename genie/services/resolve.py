@@ -37,7 +37,7 @@ def _clues(order: Order, scene: Scene, *, role: str, template: Template | None) 
         role=role,
         asked=order.team,
         has_template=template is not None,
-        has_command=bool(order.command or order.provider),
+        has_command=bool(order.command or order.provider or order.assignment),
         template_pin=template.team if template else None,
         env_team=order.caller.env.get("GENIE_TEAM") or None,
         caller_session=scene.caller_session,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from genie.domain import resume
@@ -17,12 +17,14 @@ from genie.domain.settle import (
     Declare,
     Expire,
     Finish,
+    Forsake,
     GiveUp,
     Hold,
     Note,
     Rest,
     Start,
     Step,
+    TimeOut,
     next_step,
     unwanted,
 )
@@ -128,7 +130,7 @@ def history(world: World, name: str, *, limit: int) -> list[Event]:
 
 def explain(world: World, name: str) -> Explanation:
     """The same decision that the daemon's next pass would make, with its reason."""
-    standing = get(world, name)
+    standing = _waiting(world, get(world, name))
     view = View(world)
     with world.registry.begin() as tx:
         room = tx.live_count(world.host) < world.rules.max_running
@@ -143,6 +145,13 @@ def explain(world: World, name: str) -> Explanation:
         look=known.look,
         events=events,
     )
+
+
+def _waiting(world: World, standing: Standing) -> Standing:
+    """With what it waits for, as the daemon's pass sees it."""
+    if standing.agent.life is not Life.QUEUED or standing.session is None:
+        return standing
+    return replace(standing, needs=world.registry.needs(standing.session.id))
 
 
 def why(standing: Standing, events: Sequence[Event]) -> str:
@@ -166,6 +175,8 @@ def decision_of(step: Step) -> str:
         CarryOn: "start",
         Bring: "resume",
         GiveUp: "give_up",
+        Forsake: "give_up",
+        TimeOut: "stop",
     }
     if isinstance(step, Expire):
         return "kill"

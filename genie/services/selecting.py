@@ -11,8 +11,8 @@ from genie.services.roster import known_names
 from genie.services.world import World
 
 
-def select(world: World, wanted: Selection) -> list[Match]:
-    """The sessions, those of the words first and in their order.
+def select(world: World, wanted: Selection, *, past: bool = False) -> list[Match]:
+    """The sessions, those of the words first and in their order; with `past` also several of one agent.
 
     Raises BadInput where nothing is selected by, NotFound for a word that nothing fits and for a group that is empty,
     Conflict for a word that several sessions fit.
@@ -22,10 +22,11 @@ def select(world: World, wanted: Selection) -> list[Match]:
     group = [match for match in matches if match.word is None]
     if wanted.has_group and not group:
         raise _nobody(world, wanted)
-    by_agent: dict[object, Match] = {}
+    once: dict[object, Match] = {}
     for match in (*found, *group):
-        by_agent.setdefault(match.standing.agent.id, match)
-    return list(by_agent.values())
+        agent = match.standing.agent.id
+        once.setdefault((agent, match.id) if past else agent, match)
+    return list(once.values())
 
 
 def select_one(world: World, wanted: Selection) -> Match:

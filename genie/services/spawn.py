@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -20,23 +21,29 @@ from genie.domain.agent import (
 )
 from genie.domain.errors import Conflict, Stale, TimedOut
 from genie.domain.events import Event, Kind, event
-from genie.domain.session import Launch, Session, Standing
+from genie.domain.result import Bond, Edge
+from genie.domain.session import Attend, Launch, Session, Standing
+from genie.domain.tape import Tape
 from genie.domain.team import Resolution, Team, tmux_name
 from genie.domain.words import next_color
-from genie.ports import Ask, Tx
+from genie.ports import Ask, Plan, Tx, Worktree
 from genie.services.claim import claim_in, end_leftovers, new_run
 from genie.services.compose import (
     Birth,
     ask_of,
+    attend_of,
     check_order_name,
     environment_of,
     launch_of,
+    task_of,
 )
 from genie.services.family import rehang
-from genie.services.order import Order
+from genie.services.order import Order, kept
 from genie.services.plan import OverLimit, Planned, check_limits, plan
 from genie.services.scene import look_around
+from genie.services.settling import settle
 from genie.services.start import start
+from genie.services.supply import Supplying, Unsupplied, boxed, rehearse_supplies
 from genie.services.world import World
 
 TRIES = 5
@@ -51,6 +58,7 @@ class Spawned:
     decision: SpawnDecision
     resolution: Resolution
     warnings: tuple[str, ...]
+    worktree: Worktree | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,10 +79,17 @@ def spawn(world: World, order: Order) -> Spawned:
     what a start raises.
     """
     check_order_name(order)
+    with Supplying(world) as supplying:
+        return _try(world, order, supplying)
+
+
+def _try(world: World, order: Order, supplying: Supplying) -> Spawned:
     for _ in range(TRIES):
         boarded: list[UUID] = []
         try:
-            return _spawn(world, order, boarded)
+            return _spawn(world, order, boarded, supplying)
+        except Unsupplied as wanting:
+            supplying.fetch(wanting.planned)
         except OverLimit as error:
             _tell_refused(world, order, error)
             raise error.reached from None
@@ -101,9 +116,10 @@ def rehearse(world: World, order: Order) -> Rehearsed:
     if isinstance(planned.decision, Resume) and planned.row and planned.row.session:
         agent = planned.row.agent
         return Rehearsed(planned=planned, name=agent.name, launch=planned.row.session.launch, color=agent.color)
+    planned = rehearse_supplies(world, planned)
     prompt_file = world.launches.prompt_path(session) if _long(planned) else None
-    launch, _, _ = _launch(world, planned, _birth(planned, session, name), prompt_file=prompt_file)
-    return Rehearsed(planned=planned, name=name, launch=launch, color=color)
+    made = _launch(world, planned, _birth(planned, session, name), prompt_file=prompt_file)
+    return Rehearsed(planned=planned, name=name, launch=made.launch, color=color)
 
 
 class _Busy(TimedOut):
@@ -120,13 +136,16 @@ def _tell_refused(world: World, order: Order, error: OverLimit) -> None:
         tx.record(event(Kind.SPAWN_REFUSED, error.parent, at=world.clock.now(), child=order.name, **said))
 
 
-def _spawn(world: World, order: Order, boarded: list[UUID]) -> Spawned:
+def _spawn(world: World, order: Order, boarded: list[UUID], supplying: Supplying) -> Spawned:
     scene = look_around(world, order)
     with world.flights.name(order.name), world.registry.begin() as tx:
         tx.lock_name(order.name)
         planned = plan(world, tx, order, scene)
         check_limits(world, tx, planned)
+        planned = supplying.onto(planned)
         standing = _write(world, tx, planned, boarded)
+        if order.fire:
+            settle(tx, order.fire, standing, at=world.clock.now())
         world.fault("spawn.before_commit")
     world.fault("spawn.committed")
     if standing.agent.life in (Life.SPAWNING, Life.RESUMING):
@@ -134,7 +153,11 @@ def _spawn(world: World, order: Order, boarded: list[UUID]) -> Spawned:
             end_leftovers(world, planned.row)
         standing = start(world, standing)
     return Spawned(
-        standing=standing, decision=planned.decision, resolution=planned.resolution, warnings=planned.warnings
+        standing=standing,
+        decision=planned.decision,
+        resolution=planned.resolution,
+        warnings=planned.warnings,
+        worktree=planned.supplied.worktree if planned.supplied else None,
     )
 
 
@@ -179,18 +202,40 @@ def _birth(planned: Planned, session: UUID, name: str) -> Birth:
 
 
 def _long(planned: Planned) -> str:
-    """The prompt, when it is too long for the provider's command line; else empty."""
-    prompt = planned.order.prompt or ""
+    """The prompt, when it is too long for the provider's command line; else empty. One that is read from a file is
+    as long as it likes."""
+    prompt = (planned.order.prompt or "") if planned.order.assignment is None else ""
     return prompt if len(prompt.encode()) > planned.provider.prompt_limit else ""
 
 
-def _launch(
-    world: World, planned: Planned, birth: Birth, *, prompt_file: str | None
-) -> tuple[Launch, dict[str, str], str | None]:
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A launch, the environment's values, the provider's own id of the session, how it is attended to, and what it
+    reads first."""
+
+    launch: Launch
+    environment: dict[str, str]
+    provider_session: str | None
+    attend: Attend | None
+    stdin: str | None
+
+
+def _launch(world: World, planned: Planned, birth: Birth, *, prompt_file: str | None) -> Made:
     ask: Ask = ask_of(planned.order, planned.template, planned.wishes, birth, prompt_file=prompt_file)
-    plan = planned.provider.plan(ask)
+    plan, attend, stdin = _plan(planned, ask)
     environment = environment_of(ask, plan, planned.provider, birth, world.home)
-    return launch_of(plan, planned.wishes, environment), environment, plan.provider_session
+    launch = launch_of(plan, planned.wishes, environment)
+    launch = boxed(world, planned, launch, plan, session=birth.session, environment=environment)
+    return Made(launch, environment, plan.provider_session, attend, stdin)
+
+
+def _plan(planned: Planned, ask: Ask) -> tuple[Plan, Attend | None, str | None]:
+    """What is run; how it is attended to and what it reads first, where nobody types into it."""
+    assignment = planned.order.assignment
+    if assignment is None:
+        return planned.provider.plan(ask), None, None
+    attended = planned.provider.attended(ask, task_of(assignment))
+    return attended.plan, attend_of(attended, assignment, planned.wishes), attended.stdin
 
 
 def _create(world: World, tx: Tx, planned: Planned, boarded: list[UUID]) -> Standing:
@@ -199,16 +244,16 @@ def _create(world: World, tx: Tx, planned: Planned, boarded: list[UUID]) -> Stan
     birth = _birth(planned, session_id, name)
     long = _long(planned)
     prompt_file = world.launches.prompt_path(session_id) if long else None
-    launch, environment, provider_session = _launch(world, planned, birth, prompt_file=prompt_file)
-    if long:
-        world.launches.keep_prompt(session_id, long)
-    world.launches.keep_environment(session_id, environment)
+    made = _launch(world, planned, birth, prompt_file=prompt_file)
+    if long or made.stdin is not None:
+        world.launches.keep_prompt(session_id, long or made.stdin or "")
+    world.launches.keep_environment(session_id, made.environment)
     tx.add_team(_team(world, planned))
     if planned.template:
         tx.keep_template(planned.template)
     anew = planned.row.agent if isinstance(planned.decision, Create) and planned.row else None
     agent = _agent(world, planned, name=name, color=color, session=session_id, anew=anew)
-    room = tx.live_count(world.host) < world.rules.max_running
+    room = tx.live_count(world.host) < world.rules.max_running and not _waits(planned)
     run = new_run(world, agent, why=Why.SPAWN, attempt=0) if room else None
     if anew is None:
         _board(world, agent.id, boarded)
@@ -217,18 +262,42 @@ def _create(world: World, tx: Tx, planned: Planned, boarded: list[UUID]) -> Stan
         id=session_id,
         agent=agent.id,
         provider=planned.provider.name,
-        provider_session=provider_session,
-        launch=launch,
+        provider_session=made.provider_session,
+        launch=made.launch,
         role_prompt=planned.template.prompt if planned.template else "",
         created_at=now,
+        attend=made.attend,
+        retried_from=_retried(planned),
     )
     saved = _save(tx, agent, session, anew=anew)
+    _keep_ties(world, tx, planned, session)
     if planned.kin.line:
         tx.add_spawn(saved, line=[ancestor.id for ancestor in planned.kin.line], at=now)
     if run:
         tx.add_run(run)
     tx.record(_requested(planned, saved, now), event(Kind.SPAWNING if run else Kind.QUEUED, saved, run, at=now))
     return Standing(saved, session, run)
+
+
+def _waits(planned: Planned) -> bool:
+    """Whether it waits for others: the daemon's next look starts it, where all of them are done."""
+    return any(bond is Bond.DEPENDS for bond, _ in planned.order.bonds)
+
+
+def _retried(planned: Planned) -> UUID | None:
+    return next((source for bond, source in planned.order.bonds if bond is Bond.RETRY), None)
+
+
+def _keep_ties(world: World, tx: Tx, planned: Planned, session: Session) -> None:
+    """What it has to do with, what was asked for, and where its conversation is read."""
+    places: Counter[Bond] = Counter()
+    for bond, source in planned.order.bonds:
+        tx.add_edges(Edge(session=session.id, source=source, bond=bond, place=places[bond]))
+        places[bond] += 1
+    if session.attend:
+        tx.keep_order(session.id, kept(planned.supplied.asked if planned.supplied else planned.order))
+        path = world.recordings.path(session.id)
+        tx.save_tape(Tape(session=session.id, provider=session.provider, path=path, form=session.attend.form))
 
 
 def _save(tx: Tx, agent: Agent, session: Session, *, anew: Agent | None) -> Agent:
@@ -264,7 +333,7 @@ def _team(world: World, planned: Planned) -> Team:
         lead=None,
         tmux_session=tmux_name(planned.resolution.team),
         layout=planned.wishes.layout.value,
-        cwd=planned.wishes.cwd,
+        cwd=planned.supplied.base if planned.supplied else planned.wishes.cwd,
         created_at=world.clock.now(),
     )
 

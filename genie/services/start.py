@@ -12,13 +12,17 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from genie.domain.agent import Agent, End, Life, Why
+from genie.domain.envelope import with_context
 from genie.domain.errors import Failed, Foreign, GenieError, MissingProgram, NotAllowed, TerminalAway, Unreachable
 from genie.domain.events import Kind, event
-from genie.domain.session import PaneIdentity, PaneSeen, Run, ServerIdentity, Session, Standing
+from genie.domain.session import Attend, PaneIdentity, PaneSeen, Run, ServerIdentity, Session, Standing
+from genie.services.conclude import Ending, conclude, results_of
 from genie.services.dress import face
 from genie.services.world import World
 
 RETRY_AFTER_FAULT = timedelta(seconds=5)
+GO_ON = "You were interrupted. Go on with your task where you left off."
+"""What a session is told that goes on and reads nothing but its input."""
 RUNNER_GAVE_UP = 75
 """Exit code of a runner whose launch file has not come: nothing was started."""
 
@@ -113,7 +117,7 @@ def _identity(world: World, server: ServerIdentity, seen: PaneSeen, run: UUID) -
 def _record(world: World, session: Session, pane: PaneIdentity) -> None:
     """Keep what a plain command writes. A conversation has its transcript."""
     with suppress(GenieError):  # a command without a log is better than none
-        if not world.providers.get(session.provider).conversational:
+        if session.attend is None and not world.providers.get(session.provider).conversational:
             world.terminal.record(pane, world.run_logs.begin(pane.run))
 
 
@@ -127,8 +131,28 @@ def _release(world: World, session: Session, run: Run, *, interrupted: bool) -> 
         argv=_argv(world, session, run, environment, interrupted=interrupted),
         env=environment | {"GENIE_RUN_ID": str(run.id), "GENIE_AGENT_TOKEN": _token(world, run)},
         cwd=session.launch.cwd,
+        attend=_attend(world, session, run, session.attend) if session.attend else None,
     )
     world.launches.told(run.id)
+
+
+def _attend(world: World, session: Session, run: Run, attend: Attend) -> dict[str, object]:
+    """What the attendant is to do. What the session reads first lies in a file: with the results before it of those
+    that it waited for, where it is told them."""
+    first = world.launches.prompt(session.id)
+    path = None if first is None else world.launches.prompt_path(session.id)
+    if _goes_on(world, session, run):
+        path = world.launches.keep_prompt(run.id, world.launches.prompt(run.id) or GO_ON)
+    elif attend.inject:
+        results = results_of(world, [need.source for need in world.registry.needs(session.id)])
+        path = world.launches.keep_prompt(run.id, with_context(first or "", results))
+    return {
+        "form": attend.screen,
+        "log": world.recordings.path(session.id),
+        "stdin": path,
+        "keep_open": attend.keep_open,
+        "fifo": world.recordings.fifo(session.id) if attend.keep_open else None,
+    }
 
 
 def _token(world: World, run: Run) -> str:
@@ -154,9 +178,11 @@ def _argv(
 ) -> tuple[str, ...]:
     """The spawn's own, or the provider's for going on. An interrupted spawn may have spoken already: its provider
     knows."""
-    if run.why is Why.SPAWN and not interrupted:
+    if run.why is Why.SPAWN and (session.attend or not interrupted):
         return session.launch.argv
     provider = world.providers.get(session.provider)
+    if session.attend:
+        return provider.resume(session.launch, session=session, env=environment)
     argv = provider.resume(session.launch, session=session, env=environment)
     told = world.launches.prompt(run.id)
     if told is None:
@@ -166,6 +192,14 @@ def _argv(
             f"Your task is in the file {world.launches.prompt_path(run.id)}. Read all of it first and do what it says."
         )
     return provider.tell(argv, told)
+
+
+def _goes_on(world: World, session: Session, run: Run) -> bool:
+    """Whether its provider goes on with the conversation; a plain command is given again what it was given first."""
+    if run.why is Why.SPAWN or not world.providers.get(session.provider).conversational:
+        return False
+    environment = world.launches.environment(session.id)
+    return _argv(world, session, run, environment, interrupted=False) != session.launch.argv
 
 
 # ---- what the registry says afterwards ------------------------------------------------------
@@ -191,6 +225,10 @@ def _live(world: World, agent: Agent, run: Run, pane: PaneIdentity) -> Standing:
     world.fault("start.committed")
     world.launches.forget_token(run.id)
     world.watch(live)
+    if session.attend:
+        with suppress(GenieError):  # the session runs all the same
+            said = {"session_id": str(session.id), "name": saved.name, "at": now.isoformat(), "pid": pane.pid}
+            world.launches.mark(session.id, "started", said)
     return Standing(saved, session, live)
 
 
@@ -210,6 +248,8 @@ def _undo(world: World, agent: Agent, run: Run, pane: PaneIdentity | None, error
         tx.save_run(replace(current.run.ended(End(), at=now), pane=pane))
         failed = _after_failure(current.agent, run, ours=isinstance(error, Unreachable | MissingProgram), now=now)
         tx.save_agent(failed)
+        if failed.life is Life.FAILED and current.session:
+            conclude(tx, Standing(failed, current.session, current.run), Ending(error=error.message), now=now)
         kind = Kind.FAILED if failed.life is Life.FAILED else Kind.RESUME_FAILED
         tx.record(event(kind, failed, run, at=now, reason=failed.reason, error=error.message))
         if run.why is not Why.SPAWN:

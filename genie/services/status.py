@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from genie.domain.agent import Life
+from genie.domain.agent import Agent, Life
 from genie.domain.events import Event
 from genie.domain.selecting import Match, Selection
 from genie.services.roster import rows
@@ -14,6 +14,11 @@ from genie.services.world import World
 
 WORDS = {Life.SPAWNING: Life.RUNNING.value, Life.RESUMING: Life.RUNNING.value, Life.DONE: "completed"}
 """Where the word of a state is not the state's own."""
+
+
+def word_of(agent: Agent) -> str:
+    """How an agent's session is, in a word."""
+    return WORDS.get(agent.life, agent.life.value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +39,7 @@ def status(world: World, wanted: Selection) -> Status:
     live = run is not None and run.ended_at is None
     return Status(
         match=match,
-        word=WORDS.get(agent.life, agent.life.value),
+        word=word_of(agent),
         last=next(iter(world.registry.history(agent.id, limit=1)), None),
         age=max(world.clock.now() - seen, timedelta(0)) if live and seen else None,
     )

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from genie.domain.agent import STOPPABLE, Desired, Life, Reason
-from genie.domain.errors import NotFound, Stale
-from genie.domain.events import Kind, event
+from genie.domain.agent import Desired, Life
+from genie.domain.errors import NotFound
+from genie.domain.events import Kind
 from genie.domain.session import Standing
-from genie.services.family import end_family, held
 from genie.services.fell import fell
 from genie.services.roster import known_names
+from genie.services.want import want
 from genie.services.world import World
-
-TRIES = 5
 
 
 def stop(world: World, name: str) -> tuple[Standing, bool]:
@@ -30,33 +28,3 @@ def stop(world: World, name: str) -> tuple[Standing, bool]:
             return world.registry.find(name) or found, False
         world.fault("stop.wanted")
         return fell(world, wanted), True
-
-
-def want(
-    world: World, found: Standing, desired: Desired, kind: Kind, *, ending: Reason | None = None, **said: object
-) -> Standing | None:
-    """Write what is wanted of an agent, and of its descendants by its policy; None where it is that way already or
-    is not to be touched. Raises Stale where others change its tree all the time."""
-    for _ in range(TRIES):
-        try:
-            return _want(world, found, desired, kind, ending, said)
-        except Stale as error:
-            stale = error
-    raise stale
-
-
-def _want(
-    world: World, found: Standing, desired: Desired, kind: Kind, ending: Reason | None, said: dict[str, object]
-) -> Standing | None:
-    now = world.clock.now()
-    with world.registry.begin() as tx:
-        tx.lock_name(found.agent.name)
-        current = held(tx, found.agent.id)
-        if current is None or current.agent.life is Life.TERMINATED:
-            return None
-        if desired is Desired.STOPPED and current.agent.life not in STOPPABLE:
-            return None
-        saved = tx.save_agent(current.agent.wanting(desired, ending=ending))
-        tx.record(event(kind, saved, current.run, at=now, **said))
-        end_family(tx, saved, desired, now=now)
-        return Standing(saved, current.session, current.run)

@@ -15,13 +15,17 @@ from genie.ports import (
     Clock,
     Fault,
     Ids,
+    Inputs,
     Launches,
+    Leavings,
     Places,
     Processes,
     Providers,
+    Recordings,
     Registry,
     RunLogs,
     Secrets,
+    Supplies,
     TeamFiles,
     Templates,
     Terminal,
@@ -59,7 +63,11 @@ class World:
     team_files: TeamFiles
     launches: Launches
     run_logs: RunLogs
+    recordings: Recordings
+    inputs: Inputs
+    leavings: Leavings
     places: Places
+    supplies: Supplies
     clock: Clock
     ids: Ids
     secrets: Secrets

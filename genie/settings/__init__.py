@@ -81,7 +81,7 @@ def _written(key: str, value: Any) -> str:  # noqa: ANN401 (the value of any set
             return write_size(value)
         case Enum():
             return str(value.value)
-        case tuple():
+        case tuple() | dict():
             return json.dumps(value, ensure_ascii=False)
         case str() if key == "database_url":
             return masked(value)

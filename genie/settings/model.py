@@ -107,6 +107,19 @@ def _at_least(least: timedelta, value: timedelta) -> timedelta:
     return value
 
 
+def _images(value: object) -> dict[str, str]:
+    """Images by name; from the environment as JSON, or as words NAME=IMAGE."""
+    if isinstance(value, str):
+        try:
+            words = dict(word.partition("=")[::2] for word in shlex.split(value))
+            value = json.loads(value) if value.lstrip().startswith("{") else words
+        except ValueError as error:
+            raise Wrong(f"{value!r} does not read as images: {error}") from error
+    if isinstance(value, dict) and all(isinstance(image, str) and image and name for name, image in value.items()):
+        return dict(value)
+    raise Wrong(f"{value!r} does not name an image each", '{ claude = "registry/claude:latest" }')
+
+
 class Level(Enum):
     """How much is logged."""
 
@@ -122,6 +135,7 @@ _MOMENT = timedelta(milliseconds=50)
 Whole = Annotated[int, BeforeValidator(_whole)]
 Text = Annotated[str, BeforeValidator(_text)]
 Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
+Images = Annotated[dict[str, str], BeforeValidator(_images)]
 Bytes = Annotated[int, BeforeValidator(parse_size)]
 Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
 Interval = Annotated[Duration, AfterValidator(partial(_at_least, _MOMENT))]
@@ -219,6 +233,18 @@ class LogSettings(_Section):
     runs_total_size: Annotated[Bytes, Field(ge=1024)] = 1024**3
 
 
+class SandboxSettings(_Section):
+    """`images` are those of containers, by the name of a provider or any other that --sandbox takes; `network` is the
+    network of sessions that ask for none; `env` are the caller's variables that go along."""
+
+    images: Images = Field(default_factory=dict)
+    network: Text = "bridge"
+    env: Words = (
+        *("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_BASE_URL", "CLAUDE_CODE_OAUTH_TOKEN"),
+        *("CODEX_API_KEY", "GEMINI_API_KEY", "OPENAI_API_KEY", "OPENAI_BASE_URL", "LANG", "TERM", "TZ"),
+    )
+
+
 class CodexSettings(_Section):
     """`binary` is a path, or a name to look for in PATH."""
 
@@ -245,6 +271,7 @@ class Settings(BaseSettings):
     stop: StopSettings = StopSettings()
     cgroup: CgroupSettings = CgroupSettings()
     log: LogSettings = LogSettings()
+    sandbox: SandboxSettings = SandboxSettings()
     claude: ClaudeSettings = ClaudeSettings()
     codex: CodexSettings = CodexSettings()
 

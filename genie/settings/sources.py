@@ -13,8 +13,11 @@ from genie.settings.model import KEYS, SECTIONS, TOP
 
 _ALIASES = {"GENIE_TMUX_SOCKET": "tmux.socket"} | {f"GENIE_{key.upper()}": key for key in TOP}
 PATHS = frozenset({"postgres_dir", "tmux.socket", "claude.binary", "codex.binary"})
-USERS_OWN = PATHS.union(TOP, (key for key in KEYS if key.startswith(("log.", "cgroup."))))
+USERS_OWN = PATHS.union(TOP, (key for key in KEYS if key.startswith(("log.", "cgroup.", "sandbox."))))
 """What a project's file may not say: it comes with the project, from people who are not the user."""
+
+TABLES = frozenset({"sandbox.images"})
+"""Keys whose value is a table: all lines of it are one value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +84,19 @@ def from_file(path: Path, problems: list[Problem]) -> list[Entry]:
         line = int(at[1]) if at else text.count("\n") + 1
         problems.append(Problem(f"{file}:{line}", "", f"not valid TOML: {error}", file=file, line=line))
     else:
-        return [Entry(key, value, f"{file}:{line}", file, line) for key, value, line in _lines(text)]
+        return _joined([Entry(key, value, f"{file}:{line}", file, line) for key, value, line in _lines(text)])
     return []
+
+
+def _joined(entries: list[Entry]) -> list[Entry]:
+    """With all that a file says of one table in its first entry."""
+    found: dict[str, Entry] = {}
+    for entry in entries:
+        before = found.setdefault(entry.key, entry) if entry.key in TABLES else entry
+        if before is not entry and isinstance(before.value, dict) and isinstance(entry.value, dict):
+            found[entry.key] = replace(before, value={**before.value, **entry.value})
+    tables = set(found)
+    return [*(entry for entry in entries if entry.key not in tables), *found.values()]
 
 
 def _lines(text: str) -> Iterator[tuple[str, object, int]]:
@@ -98,8 +112,11 @@ def _lines(text: str) -> Iterator[tuple[str, object, int]]:
             continue
         if statement.lstrip().startswith("["):
             prefix = _header(table)
-            if ".".join(prefix) not in SECTIONS or statement.lstrip().startswith("[["):
-                yield ".".join(prefix), {}, start
+            several = statement.lstrip().startswith("[[")
+            if ".".join(prefix) not in TABLES.union(SECTIONS) or several:
+                yield ".".join(prefix), [] if several else {}, start
+        elif table and ".".join(prefix) in TABLES:
+            yield ".".join(prefix), table, start
         elif not prefix or ".".join(prefix) in SECTIONS:
             yield from ((key, value, start) for key, value in _flat(table, prefix))
         statement = ""

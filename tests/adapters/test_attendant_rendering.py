@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genie.rendering import LONGEST_LINE, Renderer, cut, harmless, renderer
+from genie.lettering import cut, harmless
+from genie.rendering import LONGEST_LINE, Renderer, renderer
 
 
 def make(form: str, *, width: int = 60, colour: bool = False) -> Renderer:

@@ -18,13 +18,6 @@ BYTES = b"\xff\xfe raw".decode("utf-8", "surrogateescape")
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Home:
-    made = Home(tmp_path / "home")
-    made.make()
-    return made
-
-
-@pytest.fixture
 def launches(home: Home) -> FileLaunches:
     return FileLaunches(home)
 

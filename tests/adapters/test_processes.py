@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 import os
-import queue
 import signal
-import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import psutil
 import pytest
 
-from genie.adapters.processes import SystemProcesses, Watcher
+from genie.adapters.processes import SystemProcesses
 from genie.domain.errors import Survivors
 from genie.domain.session import PaneIdentity
+from tests.adapters import processes_kit as kit
+from tests.adapters.processes_kit import AT_ONCE, LONG, SOON, Start, carriers, comm, end_all, left_of, started_of, state
 from tests.fixtures.tmux import Stage, until
 
-SOON = timedelta(milliseconds=300)
-AT_ONCE = timedelta(0)
-LONG = timedelta(seconds=20)
+processes, start = kit.processes, kit.start
 
 ESCAPES = {
     "child": "sleep 300 &",
@@ -40,71 +37,6 @@ ESCAPES = {
     "clean environment": "env -i /bin/sh -c 'sleep 300; :' &",
     "clean environment, own session": "setsid env -i /bin/sh -c 'sleep 300; :' &",
 }
-
-Start = Callable[..., "subprocess.Popen[bytes]"]
-
-
-@pytest.fixture
-def processes() -> SystemProcesses:
-    return SystemProcesses()
-
-
-@pytest.fixture
-def start() -> Iterator[Start]:
-    """Starts a program in a session of its own; ended and reaped after the test."""
-    with ExitStack() as stack:
-
-        def begin(*argv: str, env: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
-            full = {**os.environ, **(env or {})}
-            process = subprocess.Popen(
-                argv, env=full, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, start_new_session=True
-            )
-            stack.enter_context(process)
-            stack.callback(end_group, process)
-            # In the middle of its exec the kernel shows no environment yet.
-            until(lambda: state(process.pid) == "Z" or environ(process.pid) != b"", what="its exec")
-            return process
-
-        yield begin
-
-
-def environ(pid: int) -> bytes:
-    try:
-        return Path(f"/proc/{pid}/environ").read_bytes()
-    except (FileNotFoundError, ProcessLookupError):
-        return b""
-
-
-def end_group(process: subprocess.Popen[bytes]) -> None:
-    if process.poll() is None:
-        os.killpg(process.pid, signal.SIGKILL)
-
-
-def state(pid: int) -> str:
-    """The state's letter; empty for no process."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0]
-    except (FileNotFoundError, ProcessLookupError):
-        return ""
-
-
-def carriers(run: UUID) -> set[int]:
-    """Every living process that carries the run id, found without the code under test."""
-    found = set()
-    for entry in Path("/proc").iterdir():
-        try:
-            if entry.name.isdigit() and f"GENIE_RUN_ID={run}".encode() in (entry / "environ").read_bytes().split(b"\0"):
-                found.add(int(entry.name))
-        except (FileNotFoundError, ProcessLookupError, PermissionError):
-            continue
-    return found
-
-
-def started_of(processes: SystemProcesses, pid: int) -> str:
-    started = processes.started(pid)
-    assert started is not None
-    return started
-
 
 # ---- one process ----
 
@@ -197,8 +129,7 @@ class Tree:
 
     @property
     def left(self) -> set[int]:
-        """Those that still live, and all that carry its run id."""
-        return {pid for pid in self.pids if state(pid) not in ("", "Z")} | carriers(self.pane.run)
+        return left_of(self.pids, self.pane.run)
 
 
 def members(pane: PaneIdentity) -> set[int]:
@@ -208,13 +139,6 @@ def members(pane: PaneIdentity) -> set[int]:
 def resting(pids: set[int]) -> int:
     """How many of them have come to what they are for: they sleep, or are stopped."""
     return sum(state(pid) == "T" or comm(pid) == b"sleep" for pid in pids)
-
-
-def comm(pid: int) -> bytes:
-    try:
-        return Path(f"/proc/{pid}/comm").read_bytes().strip()
-    except (FileNotFoundError, ProcessLookupError):
-        return b""
 
 
 Grow = Callable[..., Tree]
@@ -236,9 +160,7 @@ def grow(stage: Stage) -> Iterator[Grow]:
 
     yield begin
     for tree in trees:
-        for pid in tree.left:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        end_all(tree.left)
 
 
 def end_tree(stage: Stage, pane: PaneIdentity, grace: timedelta = SOON) -> None:
@@ -331,15 +253,16 @@ def test_what_is_born_without_a_trace_while_it_ends_is_ended_too(processes: Syst
 
 
 BOMB = """
-import os, time
+import os, signal, time
 print("up", flush=True)
 end = time.monotonic() + 20
 while time.monotonic() < end:
     if os.fork():
-        time.sleep(0.01)
-        os._exit(0)
+        signal.setitimer(signal.ITIMER_REAL, 0.01)
+        signal.pause()
     os.setsid()
 """
+"""Each that has a child dies of its alarm a hundredth of a second later."""
 
 
 def test_what_forks_all_the_time_is_caught(processes: SystemProcesses, start: Start) -> None:
@@ -414,109 +337,3 @@ def test_a_closed_pane_alone_would_not_have_been_enough(stage: Stage, grow: Grow
     assert len(tree.left) >= 4
     end_tree(stage, tree.pane, AT_ONCE)
     assert tree.left == set()
-
-
-# ---- being told ----
-
-
-@pytest.fixture
-def watcher() -> Iterator[Watcher]:
-    made = Watcher()
-    yield made
-    made.close()
-
-
-def test_an_end_is_told_once(watcher: Watcher, processes: SystemProcesses, start: Start) -> None:
-    told: queue.Queue[UUID] = queue.Queue()
-    process, key = start("sleep", "100"), uuid4()
-    watcher.watch(key, process.pid, started_of(processes, process.pid), told.put)
-    with pytest.raises(queue.Empty):
-        told.get(timeout=0.05)
-    process.kill()
-    assert told.get(timeout=10) == key
-    with pytest.raises(queue.Empty):
-        told.get(timeout=0.05)
-
-
-def test_the_end_of_one_that_is_nobodys_child(watcher: Watcher, stage: Stage) -> None:
-    told: queue.Queue[UUID] = queue.Queue()
-    pane = stage.spawn("sleep", "100")
-    watcher.watch(pane.run, pane.pid, pane.started, told.put)
-    os.kill(pane.pid, signal.SIGKILL)
-    assert told.get(timeout=10) == pane.run
-
-
-def test_one_that_ended_before_is_told_at_once(watcher: Watcher, processes: SystemProcesses, start: Start) -> None:
-    told: queue.Queue[UUID] = queue.Queue()
-    zombie, living, keys = start("true"), start("sleep", "100"), [uuid4() for _ in range(3)]
-    until(lambda: state(zombie.pid) == "Z", what="the zombie")
-    watcher.watch(keys[0], zombie.pid, "whatever", told.put)
-    watcher.watch(keys[1], 2**22 + 5, "whatever", told.put)
-    watcher.watch(keys[2], living.pid, "another", told.put)
-    assert {told.get(timeout=10) for _ in range(3)} == set(keys)
-
-
-def test_a_forgotten_one_is_not_told(watcher: Watcher, processes: SystemProcesses, start: Start) -> None:
-    told: queue.Queue[UUID] = queue.Queue()
-    first, second, key, other = start("sleep", "100"), start("sleep", "100"), uuid4(), uuid4()
-    watcher.watch(key, first.pid, started_of(processes, first.pid), told.put)
-    watcher.forget(key)
-    watcher.forget(key)
-    watcher.watch(other, second.pid, started_of(processes, second.pid), told.put)
-    first.kill()
-    second.kill()
-    assert told.get(timeout=10) == other
-    assert told.empty()
-
-
-def test_a_second_watch_takes_the_place_of_the_first(
-    watcher: Watcher, processes: SystemProcesses, start: Start
-) -> None:
-    told: queue.Queue[str] = queue.Queue()
-    first, second, key = start("sleep", "100"), start("sleep", "100"), uuid4()
-    watcher.watch(key, first.pid, started_of(processes, first.pid), lambda _: told.put("first"))
-    watcher.watch(key, second.pid, started_of(processes, second.pid), lambda _: told.put("second"))
-    first.kill()
-    first.wait(10)
-    second.kill()
-    assert told.get(timeout=10) == "second"
-    assert told.empty()
-
-
-def test_a_callback_may_watch_again(watcher: Watcher, processes: SystemProcesses, start: Start) -> None:
-    told: queue.Queue[int] = queue.Queue()
-    first, second = start("sleep", "100"), start("sleep", "100")
-    started = started_of(processes, second.pid)
-
-    def next_one(key: UUID) -> None:
-        told.put(first.pid)
-        watcher.watch(key, second.pid, started, lambda _: told.put(second.pid))
-
-    watcher.watch(uuid4(), first.pid, started_of(processes, first.pid), next_one)
-    first.kill()
-    assert told.get(timeout=10) == first.pid
-    second.kill()
-    assert told.get(timeout=10) == second.pid
-
-
-def test_many_at_once(watcher: Watcher, processes: SystemProcesses, start: Start) -> None:
-    told: queue.Queue[UUID] = queue.Queue()
-    keys = {uuid4(): start("sleep", "100") for _ in range(50)}
-    for key, process in keys.items():
-        watcher.watch(key, process.pid, started_of(processes, process.pid), told.put)
-    for process in keys.values():
-        process.kill()
-    assert {told.get(timeout=10) for _ in keys} == set(keys)
-
-
-def test_a_closed_watcher_leaves_no_descriptor(processes: SystemProcesses, start: Start) -> None:
-    process = start("sleep", "100")
-    before = sorted(Path("/proc/self/fd").iterdir())
-    made = Watcher()
-    for _ in range(5):
-        made.watch(uuid4(), process.pid, started_of(processes, process.pid), lambda _: None)
-    made.close()
-    made.close()
-    made.watch(uuid4(), process.pid, started_of(processes, process.pid), lambda _: None)
-    made.forget(uuid4())
-    assert sorted(Path("/proc/self/fd").iterdir()) == before

@@ -6,7 +6,6 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID, uuid4
@@ -15,12 +14,11 @@ import psutil
 import pytest
 
 from genie.adapters.processes import SystemProcesses
-from tests.adapters import test_processes as base
-from tests.adapters.test_processes import LONG, Start, carriers, comm, started_of, state
+from tests.adapters import processes_kit
+from tests.adapters.processes_kit import LONG, Start, comm, end_all, left_of, started_of, state
 from tests.fixtures.tmux import until
 
-start = base.start
-processes = base.processes
+processes, start = processes_kit.processes, processes_kit.start
 
 ARTISTS = {
     "nohup": "nohup sleep 300 >/dev/null 2>&1 & echo $!",
@@ -45,7 +43,7 @@ class Troupe:
 
     @property
     def left(self) -> set[int]:
-        return {pid for pid in self.pids if state(pid) not in ("", "Z")} | carriers(self.run)
+        return left_of(self.pids, self.run)
 
 
 Gather = Callable[[], Troupe]
@@ -66,9 +64,7 @@ def gather(start: Start, processes: SystemProcesses) -> Iterator[Gather]:
 
     yield begin
     for troupe in troupes:
-        for pid in troupe.left:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        end_all(troupe.left)
 
 
 def end(processes: SystemProcesses, troupe: Troupe, grace: timedelta = GRACE) -> float:

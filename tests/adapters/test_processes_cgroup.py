@@ -1,4 +1,4 @@
-"""Cgroups: real ones where a cgroup2 mount can be written to; memory and pids on plain files of the same names."""
+"""Runs in real cgroups, where a cgroup2 mount can be written to."""
 
 from __future__ import annotations
 
@@ -8,66 +8,23 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from types import SimpleNamespace
-from typing import cast
 from uuid import UUID, uuid4
 
 import pytest
 
 from genie.adapters.processes import SystemProcesses, open_cgroups
-from genie.adapters.processes.cgroup import Absent, Cgroups
-from genie.adapters.processes.delegation import find_base
-from genie.daemon import doctor
-from genie.daemon.engine import Engine
 from genie.ports import Rooted
-from genie.settings import Settings
-from tests.adapters import test_processes as base
-from tests.adapters.test_processes import AT_ONCE, LONG, SOON, Start, carriers, comm, started_of, state
+from tests.adapters import cgroup_kit, processes_kit
+from tests.adapters.cgroup_kit import inside
+from tests.adapters.processes_kit import AT_ONCE, LONG, SOON, Start, carriers, comm, started_of, state
 from tests.fixtures.tmux import until
 
-start = base.start
+cgroup, start = cgroup_kit.cgroup, processes_kit.start
 SLEEP = shutil.which("sleep")
-MARK = "user.delegate"
-
-
-# ---- a real cgroup ----
-
-
-def mount_point() -> Path | None:
-    """Of cgroup v2, without blanks in its name."""
-    try:
-        lines = Path("/proc/self/mountinfo").read_text().splitlines()
-    except FileNotFoundError:
-        return None
-    return next((Path(line.split()[4]) for line in lines if " - cgroup2 " in line), None)
-
-
-def inside(cgroup: Path) -> set[int]:
-    """Who is in it or below it, found without the code under test."""
-    return {int(word) for path in cgroup.rglob("cgroup.procs") for word in path.read_text().split()}
-
-
-@pytest.fixture
-def cgroup() -> Iterator[Path]:
-    """A cgroup of the test's own; with all in it it is gone after the test."""
-    top = mount_point()
-    if top is None:
-        pytest.skip("no cgroup2 mount here: the kernel's kill of a cgroup is not tested")
-    made = top / f"genie-test-{uuid4().hex[:12]}"
-    try:
-        made.mkdir()
-    except OSError as error:
-        pytest.skip(f"{top} cannot be written to ({error.strerror}): the kernel's kill of a cgroup is not tested")
-    yield made
-    (made / "cgroup.kill").write_text("1")
-    until(lambda: "populated 0" in (made / "cgroup.events").read_text(), what="the end of all in the cgroup")
-    for directory in sorted(made.rglob("*/"), reverse=True):
-        directory.rmdir()
-    made.rmdir()
 
 
 @dataclass
@@ -320,245 +277,3 @@ def test_the_last_failure_is_told_until_the_next_success(cgroup: Path, hold: Hol
     (cgroup / "cgroup.max.descendants").write_text("max")
     hold(f"exec {SLEEP} 300")
     assert "could not" not in processes.confinement()
-
-
-# ---- where ----
-
-
-@pytest.fixture
-def proc(tmp_path: Path) -> Callable[[Path], Path]:
-    """What /proc says of a process that is in that cgroup."""
-
-    def made(cgroup: Path) -> Path:
-        top = mount_point()
-        assert top is not None
-        folder = tmp_path / uuid4().hex
-        folder.mkdir()
-        (folder / "cgroup").write_text(f"4:memory:/elsewhere\n0::/{cgroup.relative_to(top)}\n")
-        shutil.copy("/proc/self/mountinfo", folder / "mountinfo")
-        return folder
-
-    return made
-
-
-Proc = Callable[[Path], Path]
-NOT_DELEGATED = Absent("no cgroup v2 is delegated to genie")
-
-
-def test_what_systemd_delegates_is_used(cgroup: Path, proc: Proc) -> None:
-    assert find_base("auto", process=proc(cgroup)) == NOT_DELEGATED  # though root may write there
-    os.setxattr(cgroup, MARK, b"0")
-    assert find_base("auto", process=proc(cgroup)) == NOT_DELEGATED
-    os.setxattr(cgroup, MARK, b"1")
-    assert find_base("auto", process=proc(cgroup)) == cgroup
-
-
-def test_the_delegated_cgroup_of_a_service_is_that_without_its_processes(cgroup: Path, proc: Proc) -> None:
-    below = cgroup / "service" / "daemon"
-    below.mkdir(parents=True)
-    os.setxattr(cgroup / "service", MARK, b"1")
-    assert find_base("auto", process=proc(below)) == cgroup / "service"
-
-
-def test_a_users_instance_of_systemd_keeps_its_own(cgroup: Path, proc: Proc) -> None:
-    below = cgroup / "user@1000.service" / "app.slice" / "genie.service"
-    below.mkdir(parents=True)
-    os.setxattr(cgroup / "user@1000.service", MARK, b"1")
-    assert find_base("auto", process=proc(below)) == below
-
-
-def test_what_is_delegated_to_somebody_else_is_not_used(cgroup: Path, proc: Proc) -> None:
-    below = cgroup / "theirs" / "ours"
-    below.mkdir(parents=True)
-    os.setxattr(cgroup / "theirs", MARK, b"1")
-    assert find_base("auto", process=proc(below)) == cgroup / "theirs"
-    os.chown(cgroup / "theirs", 12345, -1)
-    assert find_base("auto", process=proc(below)) == NOT_DELEGATED
-
-
-def test_a_cgroup_that_is_not_seen_here_is_not_used(cgroup: Path, proc: Proc) -> None:
-    folder = proc(cgroup)
-    for path in ("/../elsewhere", "/gone (deleted)"):
-        (folder / "cgroup").write_text(f"0::{path}\n")
-        assert find_base("auto", process=folder) == NOT_DELEGATED
-
-
-def test_only_a_part_of_the_hierarchy_may_be_mounted(cgroup: Path, proc: Proc) -> None:
-    (cgroup / "ours").mkdir()
-    os.setxattr(cgroup / "ours", MARK, b"1")
-    folder = proc(cgroup)
-    (folder / "cgroup").write_text("0::/docker/7/ours\n")
-    (folder / "mountinfo").write_text(f"41 31 0:38 /docker/7 {cgroup} rw,relatime shared:9 - cgroup2 cgroup2 rw\n")
-    assert find_base("auto", process=folder) == cgroup / "ours"
-    (folder / "cgroup").write_text("0::/docker/8/ours\n")
-    assert find_base("auto", process=folder) == NOT_DELEGATED
-
-
-def test_a_mount_with_blanks_in_its_name(tmp_path: Path) -> None:
-    mounted = tmp_path / "a b"
-    mounted.mkdir()
-    (mounted / "cgroup.procs").touch()
-    (tmp_path / "mountinfo").write_text(f"41 31 0:38 / {tmp_path}/a\\040b rw - cgroup2 cgroup2 rw\n")
-    assert find_base(str(mounted), process=tmp_path) == mounted
-
-
-def test_a_system_without_cgroups(tmp_path: Path) -> None:
-    assert find_base("auto", process=tmp_path / "none") == NOT_DELEGATED
-    assert find_base("off", process=tmp_path / "none") == Absent("cgroups are off")
-
-
-def test_a_path_that_is_no_cgroup_is_not_used(cgroup: Path, tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    assert find_base(str(cgroup)) == cgroup
-    assert find_base(str(tmp_path)) == Absent(f"cgroup {tmp_path} is not on a cgroup2 mount")
-    for path in (tmp_path / "none", tmp_path / "file"):
-        assert find_base(str(path)) == Absent(f"cgroup {path} is not a directory that can be entered")
-
-
-def test_one_that_is_not_writable_is_not_used(cgroup: Path, proc: Proc, monkeypatch: pytest.MonkeyPatch) -> None:
-    os.setxattr(cgroup, MARK, b"1")
-    # Root may write everywhere: the kernel is made to refuse it.
-    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK)
-    for wanted in ("auto", str(cgroup)):
-        assert find_base(wanted, process=proc(cgroup)) == Absent(f"cgroup {cgroup} is not writable")
-
-
-# ---- memory and pids, on plain files ----
-
-CONTROLLERS = "cpu memory pids\n"
-
-
-@dataclass(frozen=True)
-class Faked:
-    """A directory in which files stand where the kernel would make them."""
-
-    cgroups: Cgroups
-
-    def make(self, run: UUID, **more: str) -> Path:
-        directory = self.cgroups.cell(run).directory
-        directory.mkdir()
-        fill(directory, **{"cgroup.procs": "", "cgroup.kill": "", "memory.max": "max\n", "pids.max": "max\n"} | more)
-        return directory
-
-
-def fill(directory: Path, **files: str) -> None:
-    for name, text in files.items():
-        (directory / name).write_text(text)
-
-
-@pytest.fixture
-def faked(tmp_path: Path) -> Faked:
-    made = Cgroups(tmp_path, "me", max_processes=77)
-    made.home.mkdir()
-    for directory in (tmp_path, made.home):
-        fill(directory, **{"cgroup.controllers": CONTROLLERS, "cgroup.subtree_control": "cpu\n"})
-    fill(made.home, **dict.fromkeys(("cgroup.kill", "memory.current", "pids.max"), ""))
-    return Faked(made)
-
-
-def test_the_limits_are_set_before_the_process_is_in(faked: Faked) -> None:
-    run = uuid4()
-    directory = faked.make(run)
-    SystemProcesses(cgroups=faked.cgroups).enclose(run, os.getpid(), memory=8 * 2**30)
-    read = {name: (directory / name).read_text() for name in ("pids.max", "memory.max", "cgroup.procs")}
-    assert read == {"pids.max": "77", "memory.max": str(8 * 2**30), "cgroup.procs": str(os.getpid())}
-
-
-def test_no_memory_is_limited_unless_it_is_said(faked: Faked) -> None:
-    run = uuid4()
-    directory = faked.make(run)
-    SystemProcesses(cgroups=faked.cgroups).enclose(run, os.getpid())
-    assert (directory / "memory.max").read_text() == "max\n"
-
-
-def test_a_limit_without_its_controller_is_left_out(faked: Faked) -> None:
-    run = uuid4()
-    directory = faked.make(run)
-    for name in ("pids.max", "memory.max"):
-        (directory / name).unlink()
-    SystemProcesses(cgroups=faked.cgroups).enclose(run, os.getpid(), memory=1)
-    assert (directory / "cgroup.procs").read_text() == str(os.getpid())
-    assert {path.name for path in directory.iterdir()} == {"cgroup.procs", "cgroup.kill"}
-
-
-def test_controllers_are_had_below_where_they_are_there(faked: Faked) -> None:
-    base, home = faked.cgroups.base, faked.cgroups.home
-    fill(home, **{"cgroup.controllers": "memory cpu\n"})
-    faked.cgroups.enclose(uuid4(), 2**22 + 5, None)
-    assert (base / "cgroup.subtree_control").read_text() == "+pids"  # the latest of two words; the kernel adds them
-    assert (home / "cgroup.subtree_control").read_text() == "+memory"
-
-
-def test_what_the_controllers_give_is_said(faked: Faked) -> None:
-    processes = SystemProcesses(cgroups=faked.cgroups)
-    assert processes.confinement() == f"cgroup v2 at {faked.cgroups.base} (kill, memory, pids)"
-    (faked.cgroups.home / "memory.current").unlink()
-    line = f"cgroup v2 at {faked.cgroups.base} (kill, pids); memory by proportional set size (/proc)"
-    assert processes.confinement() == line
-
-
-def test_the_cache_that_can_be_dropped_is_no_use_of_memory(faked: Faked, start: Start) -> None:
-    counted, small, searched = uuid4(), uuid4(), start("sleep", "100")
-    pid = str(start("sleep", "100").pid)
-    more = {"memory.current": "1000000\n", "memory.stat": "anon 1\ninactive_file 300000\nactive_file 5\n"}
-    faked.make(counted, **more | {"cgroup.procs": pid})
-    faked.make(small, **more | {"cgroup.procs": pid, "memory.current": "10\n"})
-    processes = SystemProcesses(cgroups=faked.cgroups)
-    other = Rooted(uuid4(), searched.pid, started_of(processes, searched.pid))
-    roots = [Rooted(run, 0, "") for run in (counted, small)]
-    assert processes.memory(roots) == {counted: 700_000, small: 0}
-    both = processes.memory([*roots, other])
-    assert both.keys() == {counted, small, other.run}
-    assert both[counted] == 700_000
-    assert 0 < both[other.run] < 10 * 2**20
-
-
-def test_the_memory_of_a_cgroup_that_is_not_the_runs_alone_is_not_taken(faked: Faked, start: Start) -> None:
-    run, server = uuid4(), start("sleep", "100")
-    faked.make(run, **{"cgroup.procs": str(server.pid), "memory.current": "9", "memory.stat": ""})
-    assert SystemProcesses(cgroups=faked.cgroups).memory([Rooted(run, 0, "")]) == {run: 9}
-    assert SystemProcesses(lambda: {server.pid}, cgroups=faked.cgroups).memory([Rooted(run, 0, "")]) == {}
-
-
-def test_a_kernel_without_the_kill_leaves_it_to_the_search(faked: Faked, start: Start) -> None:
-    run, traceless = uuid4(), start("sleep", "100")
-    directory = faked.make(run, **{"cgroup.procs": f"0\n{traceless.pid}\n"})
-    (directory / "cgroup.kill").unlink()
-    SystemProcesses(cgroups=faked.cgroups).end_tree(run=run, pid=None, started=None, grace=AT_ONCE)
-    assert traceless.wait(10) == -signal.SIGKILL
-
-
-# ---- what people are told ----
-
-
-def told(processes: SystemProcesses, path: str) -> doctor.Check:
-    engine = SimpleNamespace(
-        world=SimpleNamespace(processes=processes), configured=Settings.model_validate({"cgroup": {"path": path}})
-    )
-    (check,) = doctor._memory(cast("Engine", engine), Path("/"))
-    return check
-
-
-def test_the_doctor_names_what_measures_memory(tmp_path: Path) -> None:
-    for path in ("off", "auto"):
-        check = told(SystemProcesses(), path)
-        line = "process search; memory by proportional set size (/proc); cgroups are off"
-        assert (check.check, check.status, check.detail, check.fix) == ("memory", doctor.Status.OK, line, "")
-
-
-def test_the_doctor_warns_of_a_named_cgroup_that_cannot_be_used(cgroup: Path, tmp_path: Path) -> None:
-    for path in (tmp_path, cgroup):
-        check = told(SystemProcesses(cgroups=open_cgroups(str(path), owner="me")), str(path))
-        assert check.status is (doctor.Status.OK if path == cgroup else doctor.Status.WARN)
-        assert (f"{path} is not on a cgroup2 mount" in check.detail) == (path == tmp_path)
-        assert ("set cgroup.path" in check.fix) == (path == tmp_path)
-
-
-def test_a_named_cgroup_that_went_away_is_told_of(cgroup: Path) -> None:
-    below = cgroup / "ours"
-    below.mkdir()
-    processes = SystemProcesses(cgroups=open_cgroups(str(below), owner="me"))
-    below.rmdir()
-    check = told(processes, str(below))
-    assert check.status is doctor.Status.WARN
-    assert "No such file or directory" in check.detail

@@ -19,11 +19,11 @@ import pytest
 
 from genie.adapters.processes import SystemProcesses
 from genie.ports import Lineage, Rooted
-from tests.adapters import test_processes as base
-from tests.adapters.test_processes import Start, comm, started_of, state
+from tests.adapters import processes_kit
+from tests.adapters.processes_kit import Start, comm, started_of, state
 from tests.fixtures.tmux import until
 
-start = base.start
+start = processes_kit.start
 MIB = 2**20
 RUN = "GENIE_RUN_ID"
 

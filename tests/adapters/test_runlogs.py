@@ -22,13 +22,6 @@ GB = 10**9
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Home:
-    made = Home(tmp_path / "home")
-    made.make()
-    return made
-
-
-@pytest.fixture
 def logs(home: Home) -> FileRunLogs:
     return FileRunLogs(home, age=WEEK, total=GB)
 

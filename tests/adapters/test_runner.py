@@ -57,13 +57,6 @@ def raw(text: str) -> bytes:
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Home:
-    made = Home(tmp_path / "home")
-    made.make()
-    return made
-
-
-@pytest.fixture
 def run() -> UUID:
     return uuid4()
 

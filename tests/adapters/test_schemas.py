@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import os
 import socket
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
-from genie.adapters.schemas import check, check_schema
-from genie.domain.errors import BadInput
+from genie.adapters.schemas import LONGEST, StoredSchemas
+from genie.adapters.schemas.judging import check, check_schema
+from genie.domain.errors import BadInput, Failed
+from genie.paths import Home
 
 REPORT = {
     "type": "object",
@@ -108,3 +115,82 @@ def test_a_schema_that_never_ends_is_refused() -> None:
 
 def test_a_format_is_checked() -> None:
     assert check({"format": "date"}, "tomorrow") == ["result: 'tomorrow' is not a 'date'"]
+
+
+# ---- kept ------------------------------------------------------------------------------------
+
+OBJECT = {"type": "object", "required": ["größe"]}
+
+
+@pytest.fixture
+def schemas(tmp_path: Path) -> StoredSchemas:
+    return StoredSchemas(Home(tmp_path / "home"))
+
+
+def test_a_file_is_copied_for_its_owner_only_and_the_copy_stays(schemas: StoredSchemas, tmp_path: Path) -> None:
+    file = tmp_path / "answer.json"
+    file.write_text(json.dumps(OBJECT), encoding="utf-8-sig")
+    kept = schemas.keep("answer.json", base=str(tmp_path))
+    file.unlink()
+    assert Path(kept).stat().st_mode & 0o777 == 0o600
+    assert json.loads(Path(kept).read_text()) == OBJECT
+    assert schemas.violations(kept, {"größe": 1}) == []
+    assert schemas.violations(kept, {}) == ["result: 'größe' is a required property"]
+
+
+def test_a_schema_can_be_written_as_it_is_and_is_kept_once(schemas: StoredSchemas, tmp_path: Path) -> None:
+    (tmp_path / "s").write_text(json.dumps(OBJECT, indent=4))
+    paths = {schemas.keep(said, base=str(tmp_path)) for said in (f"  {json.dumps(OBJECT)}", str(tmp_path / "s"))}
+    assert len(paths) == 1
+    assert len(list((tmp_path / "home" / "schemas").iterdir())) == 1
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        ('{"type": "objekt"}', "the JSON schema is invalid at schema.type: 'objekt' is not"),
+        ("{broken", "the JSON schema is not JSON: "),
+        ("missing.json", "JSON schema 'missing.json' is not there"),
+        ("", "'' is no path of a JSON schema"),
+        ("a\0b", "is no path of a JSON schema"),
+        (".", "JSON schema '.' cannot be read: Is a directory"),
+        ("true.json", "fits everything or nothing"),
+        ("list.json", "a JSON schema is an object, not an array"),
+        ("latin.json", "JSON schema 'latin.json' is not UTF-8"),
+        ("deep.json", "JSON schema 'deep.json' is nested too deeply"),
+        ("long.json", "JSON schema 'long.json' has 1,048,577 bytes: more than the 1,048,576"),
+        ("fifo", "JSON schema 'fifo' is not JSON"),
+    ],
+)
+def test_what_is_wrong_is_told_and_nothing_is_kept(
+    schemas: StoredSchemas, tmp_path: Path, said: str, message: str
+) -> None:
+    (tmp_path / "true.json").write_text("true")
+    (tmp_path / "list.json").write_text("[]")
+    (tmp_path / "latin.json").write_bytes('{"title": "größe"}'.encode("latin-1"))
+    (tmp_path / "deep.json").write_text("[" * 100_000)
+    (tmp_path / "long.json").write_text(" " * (LONGEST + 1))
+    os.mkfifo(tmp_path / "fifo")
+    with pytest.raises(BadInput) as refusal:
+        schemas.keep(said, base=str(tmp_path))
+    assert message in refusal.value.message
+    assert not (tmp_path / "home").exists()
+
+
+def test_a_home_that_cannot_be_written_is_told(schemas: StoredSchemas, tmp_path: Path) -> None:
+    (tmp_path / "home").write_text("a file")
+    with pytest.raises(Failed, match="cannot write"):
+        schemas.keep("{}", base="/")
+
+
+def test_a_copy_that_is_gone_or_torn_is_told(schemas: StoredSchemas, tmp_path: Path) -> None:
+    (tmp_path / "torn.json").write_text('{"type"')
+    for path in (tmp_path / "gone.json", tmp_path / "torn.json"):
+        with pytest.raises(Failed, match="cannot be read"):
+            schemas.violations(str(path), 1)
+
+
+def test_the_library_is_imported_only_to_judge() -> None:
+    script = "import sys, genie.bootstrap; print('jsonschema' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

@@ -78,6 +78,8 @@ def test_defaults_hold_when_nothing_is_said(home: Home, project: Path) -> None:
     assert settings.spawn.start_timeout == timedelta(seconds=30)
     assert settings.stop.grace == timedelta(seconds=5)
     assert (settings.cgroup.path, settings.cgroup.max_processes) == ("auto", 4096)
+    assert (settings.sandbox.images, settings.sandbox.network) == ({}, "bridge")
+    assert "ANTHROPIC_API_KEY" in settings.sandbox.env
     assert (settings.log.level.value, settings.log.max_size, settings.log.keep) == ("info", 10 * 1024**2, 5)
     assert (settings.claude.binary, settings.claude.extra_args, settings.claude.permission_mode) == (None, (), None)
     assert (settings.codex.binary, settings.codex.extra_args) == (None, ())
@@ -146,6 +148,9 @@ def test_every_key_is_taken_from_file_and_environment(home: Home) -> None:
         "stop.ttl_grace": "0s",
         "cgroup.path": "/sys/fs/cgroup/genie",
         "cgroup.max_processes": "9",
+        "sandbox.images": "claude=agents/claude:2 'own one=b/c'",
+        "sandbox.network": "none",
+        "sandbox.env": "MY_KEY OTHER",
         "log.level": "debug",
         "log.max_size": "1MiB",
         "log.keep": "0",
@@ -171,6 +176,7 @@ def test_every_key_is_taken_from_file_and_environment(home: Home) -> None:
     assert from_env.tmux.layout is Layout.VERTICAL
     assert from_env.log.max_size == 1024**2
     assert from_env.postgres_dir == Path("/var/lib/genie")
+    assert from_env.sandbox.images == {"claude": "agents/claude:2", "own one": "b/c"}
 
 
 def test_the_old_name_of_manual_is_taken(home: Home) -> None:
@@ -258,6 +264,12 @@ def test_an_unknown_key_has_its_line_and_the_nearest_key(home: Home) -> None:
         ("[cgroup]\npath = 'sys'", 2, "cgroup.path", "'sys' is not an absolute path", "'auto' or 'off'"),
         ("[cgroup]\npath = true", 2, "cgroup.path", "True is not an absolute path", "'auto' or 'off'"),
         ("[cgroup]\nmax_processes = 0", 2, "cgroup.max_processes", "greater than or equal to 1", ""),
+        ("[sandbox]\nimages = 3", 2, "sandbox.images", "3 does not name an image each", "claude ="),
+        ("[sandbox.images]\nclaude = 3", 2, "sandbox.images", "does not name an image each", "claude ="),
+        ("[sandbox]\nimages = { claude = '' }", 2, "sandbox.images", "does not name an image each", "claude ="),
+        ("[sandbox]\nimages = 'claude'", 2, "sandbox.images", "does not name an image each", "claude ="),
+        ("[sandbox]\nimages = \"'open\"", 2, "sandbox.images", "does not read as images", ""),
+        ("[[sandbox.images]]\nclaude = 'x'", 1, "sandbox.images", "does not name an image each", ""),
         ("[claude]\nbinary = ''", 2, "claude.binary", "is not a text", ""),
         ("[claude]\nextra_args = ['a', 3]", 2, "claude.extra_args", "is not a list of texts", "write"),
         ('[claude]\nextra_args = "\'open"', 2, "claude.extra_args", "does not read as a list", ""),
@@ -276,6 +288,27 @@ def test_what_is_wrong_in_a_file(home: Home, text: str, line: int, key: str, sai
     assert hint in error.hint
     assert "\n" not in error.message
     assert len(check(home, project=None, env={})) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[sandbox]\nimages = { claude = 'a', codex = 'b' }",
+        "[sandbox.images]\nclaude = 'a'\ncodex = 'b'\n\n[log]\nkeep = 1",
+        "[sandbox]\nnetwork = 'bridge'\nimages.claude = 'a'\nimages.codex = 'b'",
+        "sandbox.images.claude = 'a'\nsandbox.images.codex = 'b'",
+        "sandbox = { images = { claude = 'a', codex = 'b' } }",
+    ],
+)
+def test_images_can_be_written_in_every_way_that_toml_has(home: Home, project: Path, text: str) -> None:
+    path = write(home, text)
+    assert load(home, project=None, env={}).sandbox.images == {"claude": "a", "codex": "b"}
+    shown = {key: (value, origin) for key, value, origin in origins(home, project=None, env={})}
+    value, origin = shown["sandbox.images"]
+    assert value == '{"claude": "a", "codex": "b"}'
+    assert origin.startswith(f"{path}:")
+    write_project(project, text)
+    assert "a project's file may not set this" in refused(home, project=project).message
 
 
 def test_the_line_is_right_behind_values_of_several_lines(home: Home) -> None:

@@ -11,9 +11,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from genie.adapters.worktrees import GitWorktrees, Worktree, WorktreeState
+from genie.adapters.worktrees import GitWorktrees
 from genie.domain.errors import BadInput, Conflict, Failed, MissingProgram, NotFound, Refused, TimedOut
 from genie.paths import Home
+from genie.ports import Worktree, WorktreeState
 
 STATE = WorktreeState
 HOSTILE = ["with space", "quo'te\"s", "-rf", "new\nline", "é😀", "$(touch x);&", ".hidden", "back\\slash", "*?[a]"]
@@ -704,3 +705,15 @@ def test_what_was_removed_is_not_found_again(worktrees: GitWorktrees, made: Work
     worktrees.remove(made.path)
     with pytest.raises(NotFound):
         worktrees.remove(made.path)
+
+
+def test_the_one_that_a_directory_is_in(worktrees: GitWorktrees, repo: Path, home: Home) -> None:
+    made = worktrees.make(str(repo), "ada")
+    for inside in (made.path, f"{made.path}/deep/er"):
+        assert worktrees.holding(inside) == made
+        assert made.holds(inside)
+    outside = (str(repo), f"{made.path}-2", str(Path(made.path).parent), str(home.root), f"{made.path}/../ada", "ada")
+    assert not [directory for directory in outside if worktrees.holding(directory)]
+    assert not made.holds(f"{made.path}-2")
+    (Path(made.path).parent / "by-hand").mkdir()
+    assert worktrees.holding(str(Path(made.path).parent / "by-hand")) is None

@@ -76,6 +76,12 @@ FLAGS: list[tuple[list[str], str, Any]] = [
     (["--parent", "p"], "parent", "p"),
     (["--parent-pid", "7"], "parent_pid", 7),
     (["--restart", "always"], "restart", "always"),
+    ([], "worktree", None),
+    (["--worktree"], "worktree", ""),
+    (["--worktree", "--plan-mode"], "worktree", ""),
+    (["--worktree", "--", "make"], "worktree", ""),
+    (["--worktree", "fix"], "worktree", "fix"),
+    (["--worktree=fix"], "worktree", "fix"),
     (["--", "sh", "-c", "echo --json"], "command", ["sh", "-c", "echo --json"]),
     (["--", "--", "x"], "command", ["--", "x"]),
 ]

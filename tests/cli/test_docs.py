@@ -44,7 +44,7 @@ def sections() -> dict[tuple[str, ...], str]:
     parts = re.split(r"^### `genie ([^`]+)`\n", (DOCS / "cli.md").read_text(), flags=re.MULTILINE)[1:]
     found = {}
     for title, body in zip(parts[::2], parts[1::2], strict=True):
-        words = [word for word in title.split() if re.fullmatch("[a-z]+", word)]
+        words = [word for word in title.split() if re.fullmatch("[a-z]+(-[a-z]+)*", word)]
         found[tuple(words)] = body.split("\n## ")[0]
     return found
 

@@ -163,6 +163,11 @@ def test_ps_refuses_an_order_that_it_does_not_know(peer: Peer, genie: Run) -> No
     assert (said.code, said.err) == (2, "genie: --sort 'age' is none of cpu, rss, name — genie ps --sort cpu\n")
 
 
+def test_ps_as_names(peer: Peer, genie: Run) -> None:
+    peer.answers["GET /v1/runs"] = [run("a", cpu=1.0), run("b", cpu=9.0)]
+    assert genie("ps", "-q", "--sort", "cpu").out == "b\na\n"
+
+
 def test_ps_watch_as_json_prints_each_change(peer: Peer, environ: dict[str, str]) -> None:
     cpus = iter([1.0, 2.0])
     peer.answers["GET /v1/runs"] = lambda _: [run("a", cpu=next(cpus, 3.0))]
@@ -191,6 +196,29 @@ def test_a_limit_is_a_key_and_a_value(peer: Peer, genie: Run, words: tuple[str, 
     assert (said.code, said.err) == (2, "genie: --limit 'children' is not KEY=VALUE — --limit children=…\n")
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--parent-pid", ""), "--parent-pid '' is not a whole number from 1 on — --parent-pid 10"),
+        (
+            ("--parent", "b", "--parent-pid", "1"),
+            "--parent and --parent-pid say both whose child it is — give one of them",
+        ),
+    ],
+)
+def test_a_parent_that_is_not_said_clearly_makes_no_root(
+    peer: Peer, genie: Run, words: tuple[str, ...], said: str
+) -> None:
+    peer.answers["POST /v1/agents"] = row("a", decision="create", warnings=[])
+    done = genie("spawn", "a", *words)
+    assert (done.code, done.err) == (2, f"genie: {said}\n")
+
+
+@pytest.mark.parametrize(("command", "names"), [("tree", "[NAME]"), ("ps", "[NAME]..."), ("kill", "[NAME]...")])
+def test_help_brackets_what_may_be_left_out_once(genie: Run, command: str, names: str) -> None:
+    assert genie(command, "--help").out.splitlines()[0] == f"Usage: genie {command} [OPTIONS] {names}"
+
+
 def test_limits_are_completed(genie: Run) -> None:
     assert genie("__complete", "bash", "spawn", "a", "--limit", "de").out == "depth=\ndescendants=\n"
 
@@ -202,11 +230,11 @@ def test_team_create_sends_limits(peer: Peer, genie: Run) -> None:
 
 
 def test_show_tells_the_root_the_limits_and_what_is_left(peer: Peer, genie: Run) -> None:
-    told = {"sessions": [], "runs": [], "limits": {"mode": "dynamic", "children": 5}, "root": "top"}
+    told = {"sessions": [], "runs": [], "limits": {"mode": "dynamic", "children": 5, "memory": 2**33}, "root": "top"}
     peer.answers["GET /v1/agents/a"] = row("a", parent="mid", expires_at="2999-01-01T00:00:00Z", **told)
     out = genie("show", "a").out
     assert re.search(r"^root +top$", out, re.MULTILINE)
-    assert re.search(r"^limits +mode dynamic, children 5$", out, re.MULTILINE)
+    assert re.search(r"^limits +mode dynamic, children 5, memory 8GiB$", out, re.MULTILINE)
     assert re.search(r"^expires +in \d+d, at 2999-01-01T00:00:00Z$", out, re.MULTILINE)
     peer.answers["GET /v1/agents/a"] = row("a", state="terminated", expires_at="2020-01-01T00:00:00Z", **told)
     assert re.search(r"^expires +2020-01-01T00:00:00Z$", genie("show", "a").out, re.MULTILINE)

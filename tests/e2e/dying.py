@@ -1,5 +1,6 @@
-"""Where the daemon is killed. Every point that has a name is died at in the tests of the use cases; on the real system
-some are, and all with CHAOS_SEEDS set (`make chaos`)."""
+"""Where the daemon is killed while it works on a tree. Every point that has a name is died at in the tests of the use
+cases, and with one agent on the real system (test_crashes.py); with a tree some are there, and all of them with
+CHAOS_SEEDS set (`make chaos`)."""
 
 from __future__ import annotations
 

@@ -105,7 +105,7 @@ def line(genie: Genie, *words: str, names: str = "abcd") -> list[Inside]:
 
 def rows(genie: Genie) -> dict[str, Row]:
     """All agents, the terminated ones, too, by name."""
-    return {row["name"]: row for row in genie.json("ls", "--all")}
+    return {row["name"]: row for row in genie.rows()}
 
 
 def states(genie: Genie, names: str = "abcd") -> list[str]:

@@ -9,7 +9,6 @@ from collections.abc import Callable
 import psutil
 import pytest
 
-from tests.e2e.dying import points
 from tests.fixtures.daemon import Genie, belonging
 from tests.fixtures.tmux import until
 
@@ -51,7 +50,7 @@ def sessions(genie: Genie) -> list[str]:
     return [argv[argv.index(flag) + 1] for argv in argvs for flag in ("--session-id", "--resume") if flag in argv]
 
 
-@pytest.mark.parametrize("point", points(SPAWN, ("spawn.committed", "start.created", "start.released")))
+@pytest.mark.parametrize("point", SPAWN)
 def test_a_daemon_that_dies_in_a_spawn(genie: Genie, point: str) -> None:
     pid = crash_at(genie, point)
     assert genie.run("spawn", "engineer", "--prompt", "once").returncode != 0
@@ -70,7 +69,7 @@ def test_a_spawn_that_was_not_written_leaves_nothing(genie: Genie) -> None:
     assert genie.json("spawn", "engineer")["decision"] == "create"
 
 
-@pytest.mark.parametrize("point", points(RESUME, ("resume.claimed", "start.created", "start.released")))
+@pytest.mark.parametrize("point", RESUME)
 def test_a_daemon_that_dies_in_a_resume(genie: Genie, point: str) -> None:
     row = genie.json("spawn", "engineer", "--prompt", "[[child:setsid]] once")
     until(lambda: "ok:" in genie.screen("engineer"), what="the answer to the prompt")
@@ -86,7 +85,7 @@ def test_a_daemon_that_dies_in_a_resume(genie: Genie, point: str) -> None:
 
 
 @pytest.mark.parametrize(("verb", "state"), [("stop", "suspended"), ("kill", "terminated")])
-@pytest.mark.parametrize("point", points(("wanted", *FINISH), ("wanted", "finish.closed")))
+@pytest.mark.parametrize("point", ["wanted", *FINISH])
 def test_a_daemon_that_dies_in_a_stop_or_kill(genie: Genie, verb: str, state: str, point: str) -> None:
     genie.json("spawn", "engineer")
     pid = crash_at(genie, f"{verb}.wanted" if point == "wanted" else point)

@@ -88,6 +88,7 @@ def test_its_exit_code_is_kept(genie: Genie) -> None:
     assert (row["reason"], row["exit_code"], row["signal"]) == ("exit", 7, None)
     shown = genie.json("show", "worker_1")
     assert [(run["exit_code"], run["signal"]) for run in shown["runs"]] == [(7, None)]
+    assert genie("read", "worker_1").splitlines()[0] == "worker: größe v"
     assert genie.run("spawn", "w2", "--no-auto-resume", "--wait", "--", "sh", "-c", "exit 7").returncode == 1
     assert genie.agent("w2")["exit_code"] == 7
 
@@ -110,4 +111,6 @@ def test_what_it_wrote_can_be_read_then_and_later(genie: Genie) -> None:
     assert genie("read", "worker_1").splitlines()[:2] == ["worker: größe v", "red"]
     genie("kill", "worker_1")
     assert genie("read", "worker_1", "--log").splitlines()[:2] == ["worker: größe v", "red"]
-    assert genie.run("read", "worker_1").returncode != 0
+    assert "is terminated, and its pane is gone — genie read worker_1 --log" in genie.refused(
+        "read", "worker_1", code=6
+    )

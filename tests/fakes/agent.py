@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """An agent that behaves like Claude Code where it matters: session and resume flags and their errors, a
-transcript, the registry of sessions, a prompt box, exits and crashes on order (see console.py).
+transcript, the registry of sessions, a prompt box, exits and crashes on order (see console.py). Without a screen see
+printing.py.
 
 Used through the configuration: `[claude] binary = ".../agent.py"`. Standard library only.
 """
@@ -19,6 +20,7 @@ from typing import NoReturn
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from tests.fakes.console import Console, note_start, show
+from tests.fakes.printing import printing
 
 VERSION = "2.1.900 (Fake Agent)"
 MODES = ("acceptEdits", "auto", "bypassPermissions", "default", "dontAsk", "manual", "plan")
@@ -47,6 +49,10 @@ def options() -> argparse.ArgumentParser:
         parser.add_argument(name, nargs="+", action="extend")
     parser.add_argument("--dangerously-skip-permissions", action="store_true")
     parser.add_argument("--verbose", action="store_true")
+    parser.add_argument("--print", "-p", action="store_true")
+    for name in ("--output-format", "--input-format"):
+        parser.add_argument(name, choices=("text", "stream-json"))
+    parser.add_argument("--max-turns")
     parser.add_argument("prompt", nargs="?")
     return parser
 
@@ -162,6 +168,9 @@ def main() -> None:
     transcript = transcript_of(session, os.path.realpath(os.curdir))
     known = messages(transcript)
     check(given, known, transcript.exists())
+    if given.print:
+        streaming = given.input_format == "stream-json"
+        printing(session, lambda: Transcript(session, given.permission_mode), streaming=streaming)
     show(f"\n Fake Agent {VERSION}\n {os.curdir}\n\n")
     if given.resume:
         show(f"resumed {session} ({known} messages)\n")

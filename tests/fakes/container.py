@@ -3,7 +3,7 @@
 gives, notes each call, and runs the command with nothing but the variables that were named.
 
 Orders come by the environment: FAKE_CONTAINER_LOG is the file of calls, FAKE_CONTAINER_ENGINE one of `up` (the
-default), `down`, `silent`, `hangs`. Standard library only.
+default), `down`, `silent`, `hangs`; FAKE_CONTAINER_KILL what it complains of at a kill. Standard library only.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ def options() -> argparse.ArgumentParser:
     run = verbs.add_parser("run", allow_abbrev=False)
     for flag in ("--rm", "-i", "-t", "--init"):
         run.add_argument(flag, action="store_true")
-    for option in ("--name", "-v", "-w", "--network", "--user"):
+    for option in ("--name", "-w", "--network", "--user"):
         run.add_argument(option, required=True)
     run.add_argument("--userns")
-    for option in ("--label", "--env"):
+    for option in ("-v", "--label", "--env"):
         run.add_argument(option, action="append", default=[])
     run.add_argument("image")
     run.add_argument("argv", nargs=argparse.REMAINDER)
@@ -45,7 +45,7 @@ def main() -> int:
             file.write(json.dumps({"program": sys.argv[0], "argv": sys.argv[1:], "said": vars(said)}) + "\n")
     if said.verb == "run":
         become(said)
-    return version() if said.verb == "version" else 0
+    return version() if said.verb == "version" else kill()
 
 
 def version() -> int:
@@ -60,13 +60,22 @@ def version() -> int:
     return 1
 
 
+def kill() -> int:
+    """As docker does it: its complaint about a container that is not there is an error."""
+    complaint = os.environ.get("FAKE_CONTAINER_KILL", "")
+    print(complaint, file=sys.stderr)  # noqa: T201
+    return 1 if complaint else 0
+
+
 def become(said: argparse.Namespace) -> NoReturn:
     """The command itself, in its directory of the mounted workspace."""
-    source, _, target = said.v.partition(":")
-    if source != target or not Path(source).is_dir():
-        sys.exit(125)
+    for place, mount in enumerate(said.v):
+        source, target, *mode = mount.split(":")
+        if source != target or mode != (["ro"] if place else []) or Path(source).is_dir() is bool(place):
+            sys.exit(125)
     os.chdir(said.w)
-    env = {name: os.environ[name] for name in said.env if name in os.environ}
+    env = dict(name.split("=", 1) for name in said.env if "=" in name)
+    env |= {name: os.environ[name] for name in said.env if name in os.environ}
     os.execvpe(said.argv[0], said.argv, {"PATH": "/usr/bin:/bin", **env})  # noqa: S606
 
 

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-FILES = {"claude": HERE / "agent.py", "codex": HERE / "codex.py"}
+FILES = {"claude": HERE / "agent.py"} | {name: HERE / f"{name}.py" for name in ("codex", "gemini", "ollama")}
 
 
 def put_program(directory: Path, provider: str) -> Path:

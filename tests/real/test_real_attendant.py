@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,12 +14,9 @@ from tests.fakes.attended import plan
 from tests.fixtures.tmux import RUNNER
 from tests.real import kit
 from tests.real.fake_model_api import Api
+from tests.real.programs import FOUND, apart, needs_claude, needs_codex
 
-FOUND = kit.binaries()
-WHERE = "run `make test-real`, or name its directory in GENIE_TEST_REAL"
 pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
-needs_claude = pytest.mark.skipif(FOUND.claude is None, reason=f"the real claude is not installed: {WHERE}")
-needs_codex = pytest.mark.skipif(FOUND.codex is None, reason=f"the real codex is not installed: {WHERE}")
 
 PRINT = ("-p", "--output-format", "stream-json", "--verbose")
 
@@ -57,14 +52,8 @@ class Stage:
 
 @pytest.fixture
 def stage() -> Iterator[Stage]:
-    directory = Path(os.path.realpath(tempfile.mkdtemp(prefix="genie-real-")))
-    api = Api()
-    try:
-        with kit.Desk(directory) as desk:
-            yield Stage(directory, api, desk)
-    finally:
-        api.close()
-        kit.remove(directory)
+    with apart() as found:
+        yield Stage(*found)
 
 
 @needs_claude

@@ -13,7 +13,7 @@ from tests.fixtures.daemon import Genie
 from tests.real import kit
 from tests.real.fake_model_api import Api
 from tests.real.fake_model_script import prompts
-from tests.real.test_real_programs import FOUND, needs_claude, needs_codex
+from tests.real.programs import FOUND, needs_claude, needs_codex
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(240)]
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -23,13 +21,10 @@ from genie.ports import Ask, Plan
 from tests.real import kit
 from tests.real.fake_model_api import Api
 from tests.real.fake_model_script import prompts, system_text
+from tests.real.programs import FOUND, apart, needs_claude, needs_codex
 
 PROMPT = 'say "it\'s" $(touch owned) `id` \\n 😀 é\n\n\t-x --resume\n  end '
-FOUND = kit.binaries()
-WHERE = "run `make test-real`, or name its directory in GENIE_TEST_REAL"
 pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
-needs_claude = pytest.mark.skipif(FOUND.claude is None, reason=f"the real claude is not installed: {WHERE}")
-needs_codex = pytest.mark.skipif(FOUND.codex is None, reason=f"the real codex is not installed: {WHERE}")
 
 
 class Stage:
@@ -101,15 +96,8 @@ class Stage:
 
 @pytest.fixture
 def stage() -> Iterator[Stage]:
-    # Not under pytest's own folder: sockets of the programs lie there, and their paths must be short.
-    directory = Path(os.path.realpath(tempfile.mkdtemp(prefix="genie-real-")))
-    api = Api()
-    try:
-        with kit.Desk(directory) as desk:
-            yield Stage(directory, api, desk)
-    finally:
-        api.close()
-        kit.remove(directory)
+    with apart() as found:
+        yield Stage(*found)
 
 
 def transcript(stage: Stage, session: Session) -> Path:

@@ -15,26 +15,22 @@ from genie.domain.session import Run, Session, Standing
 from genie.domain.team import Team
 from genie.services.kill import kill
 from genie.services.order import Caller, Order
-from genie.services.reconcile import Pass, close_orphans, reconcile
+from genie.services.orphans import close_orphans
+from genie.services.reconcile import Pass, reconcile
 from genie.services.resume import resume
 from genie.services.spawn import Spawned, spawn
 from genie.services.stop import stop
 from genie.services.teams import TeamOrder, create_team
 from genie.services.world import Rules, World
+from tests.services.archive import MemoryLeavings
 from tests.services.chance import HandClock, Killed, KillSwitch, SeededIds, SeededSecrets
-from tests.services.machine import (
-    HOME,
-    Execution,
-    Machine,
-    MemoryLaunches,
-    MemoryProcesses,
-    MemoryRunLogs,
-    MemoryTerminal,
-    Pane,
-    Process,
-)
+from tests.services.host import MemoryLaunches, MemoryProcesses, MemoryRunLogs
+from tests.services.machine import HOME, Execution, Machine, Pane, Process
 from tests.services.ports import MemoryPlaces, MemoryProviders, MemoryTeamFiles, MemoryTemplates
+from tests.services.recordings import MemoryRecordings
 from tests.services.registry import MemoryRegistry
+from tests.services.supplies import MemorySupplies
+from tests.services.terminal import MemoryTerminal
 
 HOST = "host-1"
 BEAT = timedelta(seconds=2)
@@ -53,6 +49,9 @@ class Bench:
         self.templates = MemoryTemplates()
         self.files = MemoryTeamFiles()
         self.places = MemoryPlaces()
+        self.supplies = MemorySupplies()
+        self.recordings = MemoryRecordings()
+        self.leavings = MemoryLeavings()
         self.ids = SeededIds()
         self.secrets = SeededSecrets()
         self.switch = KillSwitch()
@@ -77,7 +76,11 @@ class Bench:
             team_files=self.files,
             launches=MemoryLaunches(self.machine),
             run_logs=MemoryRunLogs(self.machine),
+            recordings=self.recordings,
+            inputs=self.recordings,
+            leavings=self.leavings,
             places=self.places,
+            supplies=self.supplies.port(),
             clock=self.clock,
             ids=self.ids,
             secrets=self.secrets,

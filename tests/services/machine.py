@@ -7,7 +7,7 @@ host would: a server that was restarted numbers its panes from %0.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import wraps
@@ -16,11 +16,9 @@ from threading import RLock
 from typing import Any, TypeVar
 from uuid import UUID
 
-from genie.domain.agent import Placement
-from genie.domain.errors import BadInput, Foreign, GenieError, Survivors, TerminalAway
-from genie.domain.session import PaneIdentity, PaneSeen, ServerIdentity, Snapshot
-from genie.domain.usage import Usage
-from genie.ports import Face, Lineage, LogPiece, Rooted
+from genie.domain.errors import Foreign, GenieError, TerminalAway
+from genie.domain.session import PaneIdentity, PaneSeen, ServerIdentity
+from genie.ports import Face
 from tests.services.chance import HandClock
 
 RUNNER_PATIENCE = timedelta(seconds=10)
@@ -109,6 +107,7 @@ class Launch:
     argv: tuple[str, ...]
     env: Mapping[str, str]
     cwd: str
+    attend: Mapping[str, object] | None = None
 
 
 class Machine:
@@ -123,6 +122,8 @@ class Machine:
         self.environments: dict[UUID, dict[str, str]] = {}
         self.prompts: dict[UUID, str] = {}
         self.told: set[UUID] = set()
+        self.attended: dict[UUID, dict[str, object]] = {}
+        self.marks: dict[tuple[UUID, str], dict[str, object]] = {}
         self.tokens: dict[UUID, str] = {}
         self.logs: dict[UUID, str] = {}
         self.executions: list[Execution] = []
@@ -177,6 +178,8 @@ class Machine:
     def _become(self, process: Process, launch: Launch) -> None:
         process.argv, process.env, process.cwd = launch.argv, launch.env, launch.cwd
         assert process.run is not None
+        if launch.attend is not None:
+            self.attended[process.run] = dict(launch.attend)
         execution = Execution(process.run, launch.argv, launch.env, launch.cwd, self.clock.time)
         self.executions.append(execution)
         self.on_exec(execution)
@@ -261,263 +264,3 @@ def _alone(method: Callable[..., object]) -> Callable[..., object]:
             return method(self, *args, **kwargs)
 
     return alone
-
-
-@one_at_a_time
-class MemoryTerminal:
-    """`genie.ports.Terminal`."""
-
-    def __init__(self, machine: Machine) -> None:
-        self._machine = machine
-
-    def panes(self, socket: str) -> Snapshot:
-        self._machine.ask("panes", socket)
-        server = self._machine.servers.get(socket)
-        if server is None:
-            return Snapshot(server=None)
-        return Snapshot(server=server.identity, panes=tuple(pane.seen() for pane in server.panes.values()))
-
-    def create(self, placement: Placement, *, team: str, run: UUID, cwd: str) -> tuple[ServerIdentity, PaneSeen]:
-        machine = self._machine
-        machine.ask("create", placement.socket)
-        server = machine.server(placement.socket)
-        beside = server.panes.get(placement.beside or "") if not placement.own_window else None
-        session, window = placement.session, placement.window
-        if beside:
-            session, window = beside.session, beside.window
-        elif not any(pane.session == session for pane in server.panes.values()):
-            machine.open(session, "genie", socket=placement.socket)
-            server.teams[session] = team
-        pane = machine.open(session, window, socket=placement.socket, run=run)
-        return server.identity, pane.seen()
-
-    def respawn(self, pane: PaneIdentity, *, run: UUID, cwd: str) -> PaneSeen:
-        self._machine.ask("respawn", pane.server.socket)
-        there = self._machine.pane(pane)
-        if there.process.alive:
-            raise Foreign(f"pane {pane.pane} still runs its process {pane.pid}")
-        there.process, there.command_run, there.blank = self._machine.begin(run=run), run, True
-        there.exit_code = there.signal = None
-        return there.seen()
-
-    def dress(self, pane: PaneIdentity, face: Face) -> None:
-        self._machine.ask("dress", pane.server.socket)
-        there = self._machine.pane(pane)
-        there.tag, there.remain, there.face = pane.run, True, face
-
-    def close(self, pane: PaneIdentity) -> None:
-        self._machine.ask("close", pane.server.socket)
-        server = self._machine.servers.get(pane.server.socket)
-        if server is None or server.identity != pane.server or pane.pane not in server.panes:
-            return
-        self._machine.remove(server, self._machine.pane(pane))
-
-    def capture(self, pane: PaneIdentity, *, lines: int | None) -> str:
-        self._machine.ask("capture", pane.server.socket)
-        return f"{self._machine.pane(pane).id}: {lines or 'screen'}"
-
-    def record(self, pane: PaneIdentity, path: str) -> None:
-        self._machine.ask("record", pane.server.socket)
-        self._machine.pane(pane).recorded = path
-
-    def type_line(self, pane: PaneIdentity, text: str) -> None:
-        self._machine.ask("type_line", pane.server.socket)
-        self._machine.pane(pane).typed.append(text)
-
-    def nudge(self, server: ServerIdentity) -> None:
-        self._machine.ask("nudge", server.socket)
-        there = self._machine.servers.get(server.socket)
-        for pane in there.panes.values() if there and there.identity == server else ():
-            pane.blank = False
-
-    def session_exists(self, socket: str, session: str) -> bool:
-        return any(pane.session == session for pane in self.panes(socket).panes)
-
-    def session_of_pane(self, socket: str, pane: str) -> str | None:
-        seen = self.panes(socket).pane(pane)
-        return seen.session if seen else None
-
-    def close_session(self, socket: str, session: str) -> bool:
-        self._machine.ask("close_session", socket)
-        server = self._machine.servers.get(socket)
-        inside = [pane for pane in server.panes.values() if pane.session == session] if server else []
-        if server is None or session not in server.teams or len(inside) != 1:
-            return False
-        self._machine.remove(server, inside[0])
-        return True
-
-    def default_socket(self) -> str:
-        return DEFAULT_SOCKET
-
-    def socket_path(self, name_or_path: str) -> str:
-        return name_or_path if "/" in name_or_path else f"/tmp/tmux-1000/{name_or_path}"
-
-    def version(self) -> str:
-        return "3.3a"
-
-
-@one_at_a_time
-class MemoryProcesses:
-    """`genie.ports.Processes`."""
-
-    def __init__(self, machine: Machine) -> None:
-        self._machine = machine
-
-    def _exact(self, pid: int | None, started: str | None) -> Process | None:
-        process = self._machine.processes.get(pid) if pid is not None else None
-        return process if process and process.alive and process.started == started else None
-
-    def started(self, pid: int) -> str | None:
-        process = self._machine.processes.get(pid)
-        return process.started if process and process.alive else None
-
-    def alive(self, pid: int, started: str) -> bool:
-        return self._exact(pid, started) is not None
-
-    def waits_for_launch(self, pid: int, run: UUID) -> bool:
-        process = self._machine.processes.get(pid)
-        return process is not None and process.alive and process.run == run and process.argv is None
-
-    def end_tree(self, *, run: UUID, pid: int | None, started: str | None, grace: timedelta) -> None:
-        self._machine.graces[run] = grace
-        root = self._exact(pid, started)
-        tree = [process for process in self._machine.processes.values() if process.alive and process.run == run]
-        tree += [p for p in self._below(root) if p not in tree] if root else []
-        left = [process.pid for process in tree if not self._machine.kill(process)]
-        if left:
-            raise Survivors(f"{len(left)} processes outlived SIGKILL", pids=left)
-
-    def _below(self, root: Process) -> list[Process]:
-        children = [p for p in self._machine.processes.values() if p.parent == root.pid and p.alive]
-        return [root, *(deeper for child in children for deeper in self._below(child))]
-
-    def terminate(self, pid: int, started: str) -> None:
-        process = self._exact(pid, started)
-        if process and process.polite:
-            self._machine.end(process, signal=15)
-
-    def gone(self, pid: int, started: str, *, within: timedelta) -> bool:
-        if self._exact(pid, started):
-            self._machine.clock.advance(within)
-        return self._exact(pid, started) is None
-
-    def ancestors(self, pid: int) -> list[int]:
-        process = self._machine.processes.get(pid)
-        return [process.parent, *self.ancestors(process.parent)] if process and process.parent != 1 else []
-
-    def lineage(self, pid: int) -> Lineage:
-        pids = (pid, *self.ancestors(pid)) if pid in self._machine.processes else ()
-        processes = [self._machine.processes[one] for one in pids]
-        return Lineage(pids=pids, session=pid, runs=tuple(p.run for p in processes if p.run))
-
-    def usage(self, roots: Sequence[Rooted]) -> dict[UUID, Usage]:
-        trees = {root.run: self._tree(root) for root in roots}
-        return {
-            run: Usage(cpu_seconds=1.0, rss=sum(process.memory for process in tree), processes=len(tree))
-            for run, tree in trees.items()
-            if tree
-        }
-
-    def memory(self, roots: Sequence[Rooted]) -> dict[UUID, int]:
-        return {run: usage.rss for run, usage in self.usage(roots).items()}
-
-    def _tree(self, root: Rooted) -> list[Process]:
-        return [process for process in self._machine.processes.values() if process.alive and process.run == root.run]
-
-    def enclose(self, run: UUID, pid: int, *, memory: int | None = None) -> None:
-        self._machine.enclosed[run] = memory
-
-    def confinement(self) -> str:
-        return "memory"
-
-
-@one_at_a_time
-class MemoryLaunches:
-    """`genie.ports.Launches`."""
-
-    def __init__(self, machine: Machine) -> None:
-        self._machine = machine
-
-    def keep_environment(self, session: UUID, env: Mapping[str, str]) -> None:
-        self._machine.environments[session] = dict(env)
-
-    def environment(self, session: UUID) -> dict[str, str]:
-        return dict(self._machine.environments.get(session, {}))
-
-    def prompt_path(self, of: UUID) -> str:
-        return f"{HOME}/prompts/{of}.md"
-
-    def keep_prompt(self, of: UUID, prompt: str) -> str:
-        self._machine.prompts[of] = prompt
-        return self.prompt_path(of)
-
-    def prompt(self, of: UUID) -> str | None:
-        return None if of in self._machine.told else self._machine.prompts.get(of)
-
-    def told(self, of: UUID) -> None:
-        if of in self._machine.prompts:
-            self._machine.told.add(of)
-
-    def keep_token(self, run: UUID, token: str) -> None:
-        self._machine.tokens[run] = token
-
-    def token(self, run: UUID) -> str | None:
-        return self._machine.tokens.get(run)
-
-    def forget_token(self, run: UUID) -> None:
-        self._machine.tokens.pop(run, None)
-
-    def release(self, run: UUID, *, argv: Sequence[str], env: Mapping[str, str], cwd: str) -> None:
-        if "release" in self._machine.fails:
-            raise self._machine.fails["release"]
-        self._machine.waiting[run] = Launch(tuple(argv), dict(env), cwd)
-        self._machine.tick()
-
-    def withdraw(self, run: UUID) -> None:
-        self._machine.waiting.pop(run, None)
-        self._machine.tokens.pop(run, None)
-
-    def sweep(self, *, sessions: frozenset[UUID], runs: frozenset[UUID]) -> None:
-        machine = self._machine
-        machine.waiting = {run: launch for run, launch in machine.waiting.items() if run in runs}
-        machine.environments = {id_: env for id_, env in machine.environments.items() if id_ in sessions}
-        machine.prompts = {id_: prompt for id_, prompt in machine.prompts.items() if id_ in sessions | runs}
-
-
-class MemoryRunLogs:
-    """`genie.ports.RunLogs`: pieces of `piece` characters; a mark is a place in a log."""
-
-    piece = 20
-
-    def __init__(self, machine: Machine) -> None:
-        self._machine = machine
-
-    def path(self, run: UUID) -> str:
-        return f"{HOME}/logs/runs/{run}.log"
-
-    def begin(self, run: UUID) -> str:
-        if "begin" in self._machine.fails:
-            raise self._machine.fails["begin"]
-        self._machine.logs.setdefault(run, "")
-        return self.path(run)
-
-    def has(self, run: UUID) -> bool:
-        return run in self._machine.logs
-
-    def tail(self, run: UUID, *, lines: int | None) -> LogPiece:
-        text = self._machine.logs.get(run, "")
-        last = "".join(text.splitlines(keepends=True)[-lines:]) if lines else text
-        return self._from(run, len(text) - len(last))
-
-    def after(self, run: UUID, mark: str) -> LogPiece:
-        if not mark.isdecimal():
-            raise BadInput(f"{mark!r} is no mark in a log")
-        return self._from(run, int(mark))
-
-    def sweep(self, *, keep: frozenset[UUID]) -> None:
-        self._machine.logs = {run: text for run, text in self._machine.logs.items() if run in keep}
-
-    def _from(self, run: UUID, at: int) -> LogPiece:
-        text = self._machine.logs.get(run, "")
-        end = min(at + self.piece, len(text))
-        return LogPiece(content=text[at:end].encode(), mark=str(end), more=end < len(text))

@@ -8,12 +8,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from genie.domain.errors import BadInput, BadTemplate, MissingProgram, NotAllowed
-from genie.domain.session import Launch, Session
+from genie.domain.errors import BadInput, BadTemplate, GenieError, MissingProgram, NotAllowed
+from genie.domain.session import Launch, Session, Way
 from genie.domain.team import ClaudeTeam
 from genie.domain.template import Scope, Template
 from genie.domain.words import nearest
-from genie.ports import Ask, Plan, Provider
+from genie.ports import Ask, Attended, Plan, Provider, Task
 
 SECRETS = ("CLAUDECODE", "CLAUDE_CODE_SESSION_ID", "CODEX_THREAD_ID")
 
@@ -33,6 +33,10 @@ class Agentic:
     asked: list[Ask] = field(default_factory=list)
     heard: set[str] = field(default_factory=set)
     chosen: dict[UUID, str] = field(default_factory=dict)
+    ways: tuple[Way, ...] = tuple(Way)
+    models: Mapping[str, str] = field(default_factory=lambda: {"small": "tiny", "medium": "middling", "large": "huge"})
+    tasks: list[Task] = field(default_factory=list)
+    transcripts: dict[UUID, str] = field(default_factory=dict)
 
     def _need(self) -> None:
         if self.missing:
@@ -48,6 +52,26 @@ class Agentic:
             return Plan(argv, None, (("FROM_PROVIDER", "yes"),), own)
         prompt = f"read {ask.prompt_file}" if ask.prompt_file else ask.prompt
         return Plan((*argv, "--", prompt), len(argv) + 1, (("FROM_PROVIDER", "yes"),), own)
+
+    def attended(self, ask: Ask, task: Task) -> Attended:
+        self._need()
+        if task.way not in self.ways:
+            raise BadInput(f"provider {self.name} has no {task.way.value} sessions")
+        self.asked.append(ask)
+        self.tasks.append(task)
+        model = self.models[task.size] if task.size else ask.model
+        own = None if self.own_ids else str(ask.session)
+        argv = (self.name, "-p", *(("--session-id", own) if own else ()), *(("--model", model) if model else ()))
+        plan = Plan((*argv, *ask.extra_args), None, (("FROM_PROVIDER", "yes"),), own)
+        streaming = task.way is Way.STREAMING
+        return Attended(plan=plan, form="stream-json", screen="claude", stdin=ask.prompt, keep_open=streaming)
+
+    def transcript(self, session: Session, *, env: Mapping[str, str]) -> tuple[str, str] | None:
+        path = self.transcripts.get(session.id)
+        return None if path is None else (path, "transcript")
+
+    def program(self) -> str | None:
+        return None if self.missing else f"/bin/{self.name}"
 
     def resume(self, launch: Launch, *, session: Session, env: Mapping[str, str]) -> tuple[str, ...]:
         self._need()
@@ -81,6 +105,17 @@ class Command:
     conversational: bool = False
     strip_env: tuple[str, ...] = SECRETS
     prompt_limit: int = 100
+    ways: tuple[Way, ...] = (Way.INTERACTIVE, Way.ONE_SHOT)
+    models: Mapping[str, str] = field(default_factory=dict)
+
+    def attended(self, ask: Ask, task: Task) -> Attended:
+        return Attended(plan=self.plan(ask), form="text", screen="text", stdin=ask.prompt)
+
+    def transcript(self, session: Session, *, env: Mapping[str, str]) -> tuple[str, str] | None:
+        return None
+
+    def program(self) -> str | None:
+        return None
 
     def plan(self, ask: Ask) -> Plan:
         if not ask.command:
@@ -120,6 +155,12 @@ class MemoryProviders:
             raise BadInput(f"unknown provider '{name}'", hint=nearest(name, self.names()))
         provider: Provider = getattr(self, name)
         return provider
+
+    def source(self, name: str) -> str | None:
+        return None
+
+    def problems(self) -> Sequence[GenieError]:
+        return ()
 
 
 @dataclass

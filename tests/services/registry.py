@@ -6,6 +6,7 @@ it; what a transaction has written is not seen outside before it ends. It outliv
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
@@ -16,13 +17,19 @@ from uuid import UUID
 from genie.domain.agent import Agent, Desired, Life
 from genie.domain.errors import BadInput, Conflict, Failed, GenieError, RegistryAway, Stale
 from genie.domain.events import Event, Kind
+from genie.domain.result import Bond, Edge, Need, Result
+from genie.domain.schedule import Fire, FireKey, Schedule
 from genie.domain.selecting import SHOWN, Match, Selection, span
 from genie.domain.session import PaneIdentity, Run, Session, Standing
+from genie.domain.tape import Tape
 from genie.domain.team import Team
 from genie.domain.template import Template
 from genie.domain.tree import Branch, Pace
 from genie.domain.usage import Sample
 from genie.ports import Attempt, Badge, Leaf, Relative, Stretch, Vital, Wanted, Windows
+from tests.services.archive import MemoryArchive
+from tests.services.calendars import MemorySchedules, MemorySchedulesTx
+from tests.services.library import MemoryLibrary
 from tests.services.vitals import MemorySamples, live_on
 
 AT_WORK = frozenset({Life.QUEUED, Life.SPAWNING, Life.RUNNING, Life.DEAD, Life.RESUMING})
@@ -48,6 +55,22 @@ class Store:
     teams: dict[str, Team] = field(default_factory=dict)
     templates: dict[str, Template] = field(default_factory=dict)
     spawns: list[Spawn] = field(default_factory=list)
+    results: dict[UUID, Result] = field(default_factory=dict)
+    edges: dict[tuple[UUID, str, UUID], Edge] = field(default_factory=dict)
+    orders: dict[UUID, Mapping[str, object]] = field(default_factory=dict)
+    tapes: dict[UUID, Tape] = field(default_factory=dict)
+    schedules: dict[UUID, Schedule] = field(default_factory=dict)
+    fires: dict[FireKey, Fire] = field(default_factory=dict)
+
+    def needs(self, session: UUID) -> tuple[Need, ...]:
+        """What that session waits for."""
+        mine = [edge for edge in self.edges.values() if edge.session == session and edge.bond is Bond.DEPENDS]
+        return tuple(self._need(edge.source) for edge in sorted(mine, key=lambda edge: edge.place))
+
+    def _need(self, source: UUID) -> Need:
+        name = self.agents[self.sessions[source].agent].name
+        known = self.results.get(source)
+        return Need(source=source, name=name, success=known.success if known else None)
 
     def copy(self) -> Store:
         return Store(*(getattr(self, table.name).copy() for table in fields(self)))
@@ -69,13 +92,17 @@ class Store:
                     raise Conflict(f"the registry does not take it: '{agent.name}' points at nothing")
 
 
-class MemoryTx:
+class MemoryTx(MemorySchedulesTx):
     """`genie.ports.Tx`. A statement that failed spoils it, as PostgreSQL's."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
         self.events: list[Event] = []
         self.error: GenieError | None = None
+
+    @property
+    def _tables(self) -> Store:
+        return self.store
 
     def _fail(self, error: GenieError) -> GenieError:
         self.error = error
@@ -214,13 +241,49 @@ class MemoryTx:
     def record(self, *events: Event) -> None:
         self.events.extend(events)
 
+    # ---- outcomes ----
+
+    def result(self, session: UUID) -> Result | None:
+        return self.store.results.get(session)
+
+    def save_result(self, result: Result) -> None:
+        self.store.results[result.session] = result
+
+    def add_edges(self, *edges: Edge) -> None:
+        for edge in edges:
+            self.store.edges.setdefault((edge.session, edge.bond.value, edge.source), edge)
+
+    def keep_order(self, session: UUID, wanted: Mapping[str, object]) -> None:
+        self.store.orders[session] = _plain(wanted)
+
+    def tape(self, session: UUID) -> Tape | None:
+        return self.store.tapes.get(session)
+
+    def add_tape(self, tape: Tape) -> None:
+        self.store.tapes.setdefault(tape.session, tape)
+
+    def save_tape(self, tape: Tape) -> None:
+        self.store.tapes[tape.session] = tape
+
+    def move_tape(self, tape: Tape) -> None:
+        if tape.session in self.store.tapes:
+            self.store.tapes[tape.session] = tape
+
+    def speaker(self, session: UUID) -> tuple[Tape, Standing] | None:
+        tape, own = self.store.tapes.get(session), self.store.sessions.get(session)
+        if tape is None or own is None:
+            return None
+        runs = [run for run in self.store.runs.values() if run.session == session]
+        last = max(runs, key=lambda run: run.created_at, default=None)
+        return tape, Standing(self.store.agents[own.agent], own, last)
+
     def _check_text(self, agent: Agent) -> None:
         for text in (agent.name, agent.role, agent.cwd, agent.description, *agent.tags):
             if "\0" in text or text.encode(errors="ignore").decode() != text:
                 raise self._fail(BadInput(f"the registry cannot keep {text!r}"))
 
 
-class MemoryRegistry:
+class MemoryRegistry(MemoryArchive, MemorySchedules, MemoryLibrary):
     """`genie.ports.Registry`. `away` makes every method raise RegistryAway, as a stopped PostgreSQL does."""
 
     def __init__(self) -> None:
@@ -232,6 +295,11 @@ class MemoryRegistry:
         self.samples = MemorySamples()
         self._lock = Lock()
         self._owner: int | None = None
+
+    @property
+    def _tables(self) -> Store:
+        store: Store = self.store
+        return store
 
     @contextmanager
     def begin(self) -> Iterator[MemoryTx]:
@@ -253,8 +321,12 @@ class MemoryRegistry:
         self.store = tx.store
         self.commits += 1
         for happened in tx.events:
-            seq = 1 + sum(1 for e in self.log if e.session == happened.session) if happened.session else None
-            self.log.append(replace(happened, id=len(self.log) + 1, seq=seq, payload=_plain(happened.payload)))
+            before = max((e.seq or 0 for e in self.log if e.session == happened.session), default=0)
+            seq = before + 1 if happened.session else None
+            self.log.append(replace(happened, id=self._last() + 1, seq=seq, payload=_plain(happened.payload)))
+
+    def _last(self) -> int:
+        return (self.log[-1].id or 0) if self.log else 0
 
     def _answer(self) -> None:
         if self.away:
@@ -269,7 +341,12 @@ class MemoryRegistry:
         open_ones = {run.agent for run in store.live_runs()}
         own = [agent for agent in store.agents.values() if agent.host == host]
         busy = [agent for agent in own if agent.id in open_ones or _to_be_looked_at(agent, at)]
-        return [store.standing(agent) for agent in sorted(busy, key=lambda a: (a.created_at, a.id))]
+        return [self._waiting(agent) for agent in sorted(busy, key=lambda a: (a.created_at, a.id))]
+
+    def _waiting(self, agent: Agent) -> Standing:
+        standing = self.store.standing(agent)
+        waits = agent.life is Life.QUEUED and agent.session
+        return replace(standing, needs=self.store.needs(agent.session)) if waits and agent.session else standing
 
     def last_beat(self, host: str) -> datetime | None:
         self._answer()
@@ -367,7 +444,7 @@ class MemoryRegistry:
         self._answer()
         there = {agent.id for agent in self.store.agents.values() if agent.life is not Life.TERMINATED}
         sessions = frozenset(s.id for s in self.store.sessions.values() if s.agent in there)
-        return sessions, frozenset(run.id for run in self.store.live_runs())
+        return sessions | self.store.schedules.keys(), frozenset(run.id for run in self.store.live_runs())
 
     # ---- use ----
 
@@ -421,11 +498,12 @@ class MemoryRegistry:
 
     def events(self, *, after: int, limit: int = 500) -> list[Event]:
         self._answer()
-        return self.log[after : after + limit]
+        at = bisect_right(self.log, after, key=lambda event: event.id or 0)
+        return self.log[at : at + limit]
 
     def last_event(self) -> int:
         self._answer()
-        return len(self.log)
+        return self._last()
 
     # ---- the server ----
 
@@ -434,6 +512,29 @@ class MemoryRegistry:
         return "memory"
 
     # ---- teams ----
+
+    def results(self, sessions: Sequence[UUID]) -> dict[UUID, Result]:
+        self._answer()
+        return {session: self.store.results[session] for session in sessions if session in self.store.results}
+
+    def edges(self, sessions: Sequence[UUID]) -> list[Edge]:
+        self._answer()
+        mine = [edge for edge in self.store.edges.values() if edge.session in sessions]
+        return sorted(mine, key=lambda edge: (str(edge.session), edge.bond.value, edge.place))
+
+    def needs(self, session: UUID) -> tuple[Need, ...]:
+        self._answer()
+        return self.store.needs(session)
+
+    def order(self, session: UUID) -> Mapping[str, object] | None:
+        self._answer()
+        return self.store.orders.get(session)
+
+    def tapes(self, host: str) -> list[Tape]:
+        self._answer()
+        runs = sorted(self.store.live_runs(), key=lambda run: (run.created_at, str(run.session)))
+        mine = [run.session for run in runs if self.store.agents[run.agent].host == host]
+        return [self.store.tapes[session] for session in mine if session in self.store.tapes]
 
     def teams(self) -> list[Team]:
         self._answer()

@@ -19,7 +19,7 @@ from genie.ports import Rooted, Wanted
 from genie.services import grove
 from genie.services.sampling import Looked, take_samples
 from tests.services.bench import Bench
-from tests.services.machine import MemoryProcesses
+from tests.services.host import MemoryProcesses
 
 
 class Busy(MemoryProcesses):

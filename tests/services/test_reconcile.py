@@ -15,7 +15,8 @@ from genie.domain.events import Kind
 from genie.domain.session import Standing
 from genie.domain.settle import Bring
 from genie.ports import Fault
-from genie.services.reconcile import close_orphans, reconcile
+from genie.services.orphans import close_orphans
+from genie.services.reconcile import reconcile
 from tests.services.bench import BEAT, HOST, Bench
 from tests.services.machine import DEFAULT_SOCKET, Pane
 

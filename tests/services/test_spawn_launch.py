@@ -20,7 +20,8 @@ from genie.services.compose import NOT_INHERITED
 from genie.services.spawn import rehearse
 from genie.services.start import start
 from tests.services.bench import HOST, Bench, env_of
-from tests.services.machine import DEFAULT_SOCKET, HOME, MemoryTerminal
+from tests.services.machine import DEFAULT_SOCKET, HOME
+from tests.services.terminal import MemoryTerminal
 
 SECOND = timedelta(seconds=1)
 

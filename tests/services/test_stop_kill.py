@@ -11,7 +11,7 @@ from genie.domain.agent import Desired, End, Life
 from genie.domain.errors import NotFound, Stale, Survivors, TerminalAway, TimedOut
 from genie.domain.events import Kind
 from genie.services.finish import finish
-from genie.services.stop import want
+from genie.services.want import want
 from tests.services.bench import BEAT, Bench
 from tests.services.machine import DEFAULT_SOCKET
 

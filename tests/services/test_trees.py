@@ -24,7 +24,8 @@ from genie.services.quota import enforce_quotas
 from genie.services.resume import resume
 from genie.services.roster import decision_of, explain, ls
 from genie.services.spawn import rehearse
-from genie.services.stop import stop, want
+from genie.services.stop import stop
+from genie.services.want import want
 from tests.services.bench import Bench, env_of
 
 MIB = 2**20
@@ -673,7 +674,7 @@ def test_a_tree_that_moves_all_the_time(bench: Bench, monkeypatch: pytest.Monkey
         tries.append(1)
         raise Stale("moved")
 
-    monkeypatch.setattr("genie.services.stop.held", moved)
+    monkeypatch.setattr("genie.services.want.held", moved)
     with pytest.raises(Stale):
         stop(bench.world, "a")
     assert len(tries) == 5

@@ -10,7 +10,7 @@ from genie.domain.errors import GenieError
 from genie.domain.session import Standing
 from genie.services.begin import carry_on
 from tests.services.bench import Bench, env_of
-from tests.services.machine import MemoryProcesses
+from tests.services.host import MemoryProcesses
 
 
 def test_a_start_that_has_ended_meanwhile_keeps_its_token(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

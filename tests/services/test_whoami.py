@@ -288,7 +288,7 @@ def test_an_agent_that_has_no_session_has_no_events(bench: Bench) -> None:
 
 def test_the_events_of_a_stranger(bench: Bench) -> None:
     for ask in (notes.pages, notes.count):
-        with pytest.raises(NotFound, match="unknown agent 'eve'"):
+        with pytest.raises(NotFound, match="unknown session 'eve'"):
             ask(bench.world, "eve", Asked())
 
 

@@ -10,7 +10,7 @@ from genie.domain.agent import Agent, Life
 from genie.domain.session import Standing
 from genie.domain.tree import Twig, below
 from genie.domain.usage import Sample
-from genie.ports import Leaf, Relative, Vital, Wanted
+from genie.ports import Heap, Leaf, Relative, Vital, Wanted
 
 KEEP = timedelta(minutes=15)
 FRESH = timedelta(seconds=30)
@@ -38,6 +38,16 @@ class MemorySamples:
         run = standing.run
         fresh = self.since(run.id, now - FRESH) if run and run.ended_at is None else ()
         return fresh[-1] if fresh else None
+
+    def old(self, before: datetime) -> Heap:
+        count = sum(1 for known in self._samples.values() for at in known if at < before)
+        return Heap(count, 50 * count)
+
+    def drop(self, before: datetime) -> int:
+        count = self.old(before).count
+        for run, known in self._samples.items():
+            self._samples[run] = {at: sample for at, sample in known.items() if at >= before}
+        return count
 
     # ---- pictures ----
 

@@ -19,6 +19,8 @@ IN_THE_WAY = {
     "runs_live_session": "the session has a live run already",
     "runs_live_provider_session": "another live run has that provider session",
     "teams_name_key": "a team of that name is there already",
+    "schedules_name_key": "a schedule of that name is there already",
+    "schedule_fires_pkey": "that due time has been dealt with already",
 }
 
 

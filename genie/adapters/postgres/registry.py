@@ -14,9 +14,14 @@ from sqlalchemy.pool import QueuePool
 
 from genie.adapters.postgres import rows, sql
 from genie.adapters.postgres import samples as kept
+from genie.adapters.postgres.archive import Archive
 from genie.adapters.postgres.connect import BoundedConnection, connect, parameters
 from genie.adapters.postgres.errors import translated
 from genie.adapters.postgres.heart import Heart
+from genie.adapters.postgres.jobs import HostJobs
+from genie.adapters.postgres.outcomes import Outcomes
+from genie.adapters.postgres.schedules import Schedules
+from genie.adapters.postgres.searching import Library
 from genie.adapters.postgres.tx import Params, PostgresTx, fetch
 from genie.domain.agent import Life
 from genie.domain.events import Event, Kind
@@ -33,7 +38,7 @@ POOL_TIMEOUT = 10
 """Seconds to wait for a free connection of the pool."""
 
 
-class PostgresRegistry:
+class PostgresRegistry(Outcomes, Schedules, Archive, Library):
     """`genie.ports.Registry`. Connects when it is first asked, and again after a loss.
 
     At most `pool_size` connections, two or more, of which one is the heartbeat's. `dsn` is a URL or a key=value string;
@@ -68,6 +73,10 @@ class PostgresRegistry:
         self._retired = True
         self.close()
 
+    def jobs(self, host: str) -> HostJobs:
+        """A host's jobs, over the same connections."""
+        return HostJobs(self._engine, host)
+
     def _new(self) -> BoundedConnection:
         if self._retired:
             raise psycopg.OperationalError("this registry was closed")
@@ -83,7 +92,7 @@ class PostgresRegistry:
     # ---- hosts ----
 
     def beat(self, host: str, *, at: datetime) -> list[Standing]:
-        return [rows.to_standing(row) for row in self._heart.beat(sql.BEAT, {"host": host, "at": at})]
+        return [rows.to_waiting(row) for row in self._heart.beat(sql.BEAT, {"host": host, "at": at})]
 
     def last_beat(self, host: str) -> datetime | None:
         found = self._fetch(sql.LAST_BEAT, {"host": host})

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from enum import Enum
 from functools import lru_cache
@@ -14,8 +15,9 @@ from uuid import UUID
 from genie.adapters.postgres.sql import AGENT, SESSION
 from genie.domain.agent import Activity, Agent, Desired, Life, Placement, Reason, Restart, Why
 from genie.domain.events import Event, Kind
+from genie.domain.result import Need
 from genie.domain.resume import Policy
-from genie.domain.session import Launch, PaneIdentity, Run, ServerIdentity, Session, Standing
+from genie.domain.session import Attend, Launch, PaneIdentity, Run, ServerIdentity, Session, Standing
 from genie.domain.team import Team, TierAnswer
 from genie.domain.template import Template
 from genie.domain.tree import Limits, read_wish, write_limits
@@ -39,6 +41,25 @@ KINDS = list(_KIND)
 
 def to_json(value: object) -> str:
     return json.dumps(value, default=_plain)
+
+
+_UNFIT = re.compile("[\x00\ud800-\udfff]")
+
+
+def to_jsonb(value: object) -> str:
+    """The same for what others have said: PostgreSQL's texts hold neither NUL nor half of a surrogate pair."""
+    text = json.dumps(value, default=_plain, ensure_ascii=False)
+    if "\\u0000" in text or not (text.isascii() or _UNFIT.search(text) is None):
+        text = json.dumps(_fit(value), default=_plain, ensure_ascii=False)
+    return text
+
+
+def _fit(value: object) -> object:
+    if isinstance(value, str):
+        return _UNFIT.sub("\ufffd", value)
+    if isinstance(value, Mapping):
+        return {_fit(key): _fit(item) for key, item in value.items()}
+    return [_fit(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _plain(value: object) -> object:
@@ -127,7 +148,13 @@ def of_session(session: Session) -> dict[str, object]:
         "created_at": session.created_at,
         "ended_at": session.ended_at,
         "prompted": session.prompted,
+        "attend": _of_attend(session.attend),
+        "retried_from": session.retried_from,
     }
+
+
+def _of_attend(attend: Attend | None) -> str | None:
+    return None if attend is None else to_json(asdict(attend))
 
 
 def of_run(run: Run) -> dict[str, object]:
@@ -173,7 +200,7 @@ def of_template(template: Template) -> dict[str, object]:
 
 
 def of_event(event: Event) -> tuple[object, ...]:
-    return (event.kind.value, event.at, event.agent, event.session, event.run, to_json(event.payload))
+    return (event.kind.value, event.at, event.agent, event.session, event.run, to_jsonb(event.payload))
 
 
 # ---- from rows ------------------------------------------------------------------------------
@@ -191,6 +218,17 @@ def to_standing(row: Row) -> Standing:
         to_session(session) if session[0] is not None else None,
         to_run(run) if run[0] is not None else None,
     )
+
+
+def to_waiting(row: Row) -> Standing:
+    """The same with what it waits for before it."""
+    standing = to_standing(row[1:])
+    return replace(standing, needs=tuple(to_need(need) for need in row[0])) if row[0] else standing
+
+
+def to_need(row: Row) -> Need:
+    source, name, success = row
+    return Need(source=source if isinstance(source, UUID) else UUID(source), name=name, success=success)
 
 
 def to_agent(row: Row) -> Agent:
@@ -274,7 +312,10 @@ def _placement(socket: str, session: str, window: str, layout: str, beside: str 
 
 
 def to_session(row: Row) -> Session:
-    (id_, agent_id, provider, given, argv, cwd, env_names, prompt, role_prompt, created_at, ended_at, prompted) = row
+    # fmt: off
+    (id_, agent_id, provider, given, argv, cwd, env_names, prompt, role_prompt, created_at, ended_at, prompted, attend,
+     retried_from) = row
+    # fmt: on
     return Session(
         id=id_,
         agent=agent_id,
@@ -285,7 +326,14 @@ def to_session(row: Row) -> Session:
         created_at=created_at,
         ended_at=ended_at,
         prompted=prompted,
+        attend=_attend(attend) if attend else None,
+        retried_from=retried_from,
     )
+
+
+def _attend(stored: Mapping[str, Any]) -> Attend:
+    timeout = stored.get("timeout")
+    return Attend(**{**stored, "timeout": None if timeout is None else timedelta(seconds=timeout)})
 
 
 def to_run(row: Row) -> Run:

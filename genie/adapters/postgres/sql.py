@@ -59,6 +59,14 @@ STANDING = f"select {STANDING_COLUMNS} from {STANDING_TABLES}"  # noqa: S608
 
 STANDING_OF_NAME = f"{STANDING} where a.name = %(name)s and a.life <> 'terminated'"
 STANDING_OF = f"{STANDING} where a.id = %(id)s"
+TAPE = "t.session_id, t.provider, t.path, t.form, t.position, t.state"
+SPEAKER = (
+    f"select {TAPE}, {STANDING_COLUMNS} from tapes t join sessions s on s.id = t.session_id"  # noqa: S608
+    " join agents a on a.id = s.agent_id"
+    " left join runs r on r.id = (select l.id from runs l where l.agent_id = a.id and l.session_id = s.id"
+    " order by l.created_at desc, l.id limit 1)"
+    " left join heartbeats h on h.run_id = r.id where t.session_id = %(session)s for update of t"
+)
 FIND = f"{STANDING} where a.name = %(name)s order by (a.life = 'terminated'), a.created_at desc limit 1"
 CHILDREN = f"{STANDING} where a.parent = %(id)s order by a.team, a.name, a.created_at"
 
@@ -104,8 +112,18 @@ _BEAT_WITH = (
     " or (expires_at <= %(at)s and desired <> 'gone' and life = 'suspended'))"
     " union select agent_id from runs where ended_at is null)"
 )
+# What a queued agent waits for: sessions, the names of their agents and how they have ended.
+_NEEDS = (
+    "case when a.life = 'queued' then (select jsonb_agg(jsonb_build_array(e.source_id, n.name, o.success)"
+    " order by e.place) from edges e join sessions m on m.id = e.source_id join agents n on n.id = m.agent_id"
+    " left join results o on o.session_id = e.source_id where e.session_id = a.session_id"
+    " and e.bond = 'depends-on') end"
+)
 _BUSY = "a.host = %(host)s and a.id in (select id from busy)"
-BEAT = f"{_BEAT_WITH} {STANDING} where {_BUSY} order by a.created_at, a.id"
+BEAT = (
+    f"{_BEAT_WITH} select {_NEEDS}, {STANDING_COLUMNS} from {STANDING_TABLES} where {_BUSY}"  # noqa: S608
+    " order by a.created_at, a.id"
+)
 
 LAST_BEAT = "select last_beat_at from hosts where id = %(host)s"
 
@@ -187,7 +205,7 @@ LEAD_SESSIONS = (
 )
 KEPT_IDS = (
     "select true, s.id from sessions s join agents a on a.id = s.agent_id where a.life <> 'terminated'"
-    " union all select false, id from runs where ended_at is null"
+    " union all select true, id from schedules union all select false, id from runs where ended_at is null"
 )
 
 # Of events only those kinds that this genie knows: a newer one on another host may write others.
@@ -266,7 +284,12 @@ CHECK_ALL = "set constraints all immediate"
 """Before the lock on the order of events is taken: nothing may wait for a row while holding it."""
 
 
-def add_events(count: int) -> str:
-    """One statement for that many events: kind, time, agent, session, run and payload of each."""
+MOVE_TAPE = "update tapes set path = %s, form = %s, position = %s, state = %s where session_id = %s"
+
+
+def add_events(count: int, *, moved: bool = False) -> str:
+    """One statement for that many events: kind, time, agent, session, run and payload of each; where a tape has
+    `moved`, what MOVE_TAPE takes comes before."""
     rows = ", ".join(["(%s, %s, %s, %s, %s, %s)"] * count)
-    return f"insert into events (kind, at, agent_id, session_id, run_id, payload) values {rows}"  # noqa: S608
+    first = f"with moved as ({MOVE_TAPE}) " if moved else ""
+    return f"{first}insert into events (kind, at, agent_id, session_id, run_id, payload) values {rows}"  # noqa: S608

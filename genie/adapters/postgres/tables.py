@@ -15,23 +15,28 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     DateTime,
+    Double,
     ForeignKeyConstraint,
     Identity,
     Index,
     Integer,
     Interval,
+    LargeBinary,
     MetaData,
     PrimaryKeyConstraint,
     SmallInteger,
     Table,
     Text,
+    Unicode,
     UniqueConstraint,
     Uuid,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSVECTOR
 
 from genie.domain.agent import Activity, Desired, Life, Reason, Restart, Why
+from genie.domain.result import Bond
+from genie.domain.schedule import Missed, Outcome, Overlap, What
 
 metadata = MetaData()
 
@@ -218,6 +223,8 @@ sessions = Table(
     _time("created_at"),
     _time("ended_at", null=True),
     _need("prompted", Boolean),
+    Column("attend", JSONB(), nullable=True),
+    _uuid("retried_from", null=True),
     _key("sessions", "id"),
     _to("sessions", "agent_id", "agents.id"),
     Index("sessions_agent", "agent_id", "created_at"),
@@ -305,6 +312,133 @@ samples = Table(
     Index("samples_at", "span", "at"),
 )
 
+# How far the file of a session's conversation has been read; `position` and `state` are the reader's own.
+tapes = Table(
+    "tapes",
+    metadata,
+    _uuid("session_id"),
+    _need("provider", Text),
+    _need("path", Text),
+    _need("form", Text),
+    Column("position", JSONB(), nullable=False),
+    Column("state", JSONB(), nullable=False),
+    _key("tapes", "session_id"),
+    _to("tapes", "session_id", "sessions.id"),
+)
+
+# `success` is null before the end: then only what the session has submitted itself is here.
+results = Table(
+    "results",
+    metadata,
+    _uuid("session_id"),
+    _uuid("agent_id"),
+    Column("success", Boolean(), nullable=True),
+    _maybe("text", Text),
+    Column("structured", JSONB(), nullable=True),
+    _need("submitted", Boolean),
+    _maybe("error", Text),
+    _need("turns", Integer),
+    _need("input", BigInteger),
+    _need("output", BigInteger),
+    _need("cache_read", BigInteger),
+    _need("cache_write", BigInteger),
+    Column("cost", Double(), nullable=True),
+    _maybe("exit_code", Integer),
+    _maybe("signal", Integer),
+    _time("at"),
+    _key("results", "session_id"),
+    _to("results", "session_id", "sessions.id"),
+    _to("results", "agent_id", "agents.id"),
+)
+
+# What a session got from earlier ones, or waits for.
+edges = Table(
+    "edges",
+    metadata,
+    _uuid("session_id"),
+    _uuid("source_id"),
+    _need("bond", Text),
+    _need("place", Integer),
+    _key("edges", "session_id", "bond", "source_id"),
+    _to("edges", "session_id", "sessions.id"),
+    _to("edges", "source_id", "sessions.id"),
+    _one_of("bond", Bond, "edges"),
+    Index("edges_source", "source_id"),
+)
+
+# What was asked for when a session was run, for another try.
+orders = Table(
+    "orders",
+    metadata,
+    _uuid("session_id"),
+    Column("wanted", JSONB(), nullable=False),
+    _key("orders", "session_id"),
+    _to("orders", "session_id", "sessions.id"),
+)
+
+# What is started by the clock. Due times up to `seen` have been dealt with.
+schedules = Table(
+    "schedules",
+    metadata,
+    _uuid("id"),
+    _need("name", Text),
+    _need("host", Text),
+    _need("kind", Text),
+    Column("wanted", JSONB(), nullable=False),
+    Column("trigger", JSONB(), nullable=False),
+    _need("timezone", Text),
+    _need("missed", Text),
+    _need("overlap", Text),
+    _need("paused", Boolean),
+    _time("seen"),
+    _time("created_at"),
+    _need("created_by", Text),
+    _key("schedules", "id"),
+    UniqueConstraint("name", name="schedules_name_key"),
+    _to("schedules", "host", "hosts.id"),
+    CheckConstraint(f"kind in ({words(What)})", name="schedules_kind"),
+    _one_of("missed", Missed, "schedules"),
+    _one_of("overlap", Overlap, "schedules"),
+)
+
+# One row a due time that was dealt with. No foreign keys to what was started: that may be swept before.
+schedule_fires = Table(
+    "schedule_fires",
+    metadata,
+    _uuid("schedule_id"),
+    _time("due"),
+    _need("by_hand", Boolean),
+    _need("outcome", Text),
+    _maybe("detail", Text),
+    _need("passed", Integer),
+    _uuid("agent_id", null=True),
+    _uuid("session_id", null=True),
+    _time("claimed_at"),
+    _time("settled_at", null=True),
+    _key("schedule_fires", "schedule_id", "due"),
+    ForeignKeyConstraint(
+        ["schedule_id"],
+        ["schedules.id"],
+        name="schedule_fires_schedule_id_fkey",
+        ondelete="CASCADE",
+        deferrable=True,
+        initially="DEFERRED",
+    ),
+    _one_of("outcome", Outcome, "schedule_fires"),
+    Index("schedule_fires_claimed", "due", postgresql_where=text("outcome = 'claimed'")),
+)
+
+# APScheduler's own: what `genie.adapters.postgres.jobs` reads and writes.
+apscheduler_jobs = Table(
+    "apscheduler_jobs",
+    metadata,
+    Column("id", Unicode(191), nullable=False),
+    Column("next_run_time", Double(), nullable=True),
+    Column("job_state", LargeBinary(), nullable=False),
+    _key("apscheduler_jobs", "id"),
+    Index("ix_apscheduler_jobs_next_run_time", "next_run_time"),
+)
+
 heartbeats = Table(
     "heartbeats",
     metadata,
@@ -347,4 +481,25 @@ events = Table(
     _key("events", "id"),
     Index("events_of_session", "session_id", "seq", unique=True),
     Index("events_of_agent", "agent_id", "id"),
+)
+
+# The words of what was said in conversations, for searching, and the last event that was looked at for them. Apart from
+# the events, whose writing they would slow down; gone with them.
+event_words = Table(
+    "event_words",
+    metadata,
+    Column("event_id", BigInteger(), nullable=False, autoincrement=False),
+    Column("words", TSVECTOR(), nullable=False),
+    _key("event_words", "event_id"),
+    ForeignKeyConstraint(["event_id"], ["events.id"], name="event_words_event_id_fkey", ondelete="CASCADE"),
+    Index("event_words_words", "words", postgresql_using="gin"),
+)
+
+shelved = Table(
+    "shelved",
+    metadata,
+    Column("only", Boolean(), nullable=False, server_default=text("true")),
+    _need("last_id", BigInteger),
+    _key("shelved", "only"),
+    CheckConstraint('"only"', name="shelved_only"),
 )

@@ -13,10 +13,13 @@ from sqlalchemy import Connection
 
 from genie.adapters.postgres import rows, sql
 from genie.adapters.postgres.errors import translated
+from genie.adapters.postgres.outcomes import TAPE_WIDTH, OutcomesTx, moved_tape, to_tape
+from genie.adapters.postgres.schedules import SchedulesTx
 from genie.domain.agent import Agent
 from genie.domain.errors import Failed, GenieError, Stale
 from genie.domain.events import Event
 from genie.domain.session import Run, Session, Standing
+from genie.domain.tape import Tape
 from genie.domain.team import Team
 from genie.domain.template import Template
 from genie.domain.tree import Branch, Pace
@@ -48,12 +51,13 @@ def _branch(agent: Agent, children: int, descendants: int, total: int) -> Branch
     )
 
 
-class PostgresTx:
+class PostgresTx(OutcomesTx, SchedulesTx):
     """`genie.ports.Tx`. Its events wait until `flush`, which must come last in the transaction."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._events: list[Event] = []
+        self._moved: tuple[object, ...] = ()
         self._wrote = False
         self._error: GenieError | None = None
 
@@ -67,6 +71,10 @@ class PostgresTx:
 
     def standing_of(self, agent: UUID) -> Standing | None:
         return self._standing(sql.STANDING_OF, {"id": agent})
+
+    def speaker(self, session: UUID) -> tuple[Tape, Standing] | None:
+        found = self._fetch(sql.SPEAKER, {"session": session})
+        return (to_tape(found[0][:TAPE_WIDTH]), rows.to_standing(found[0][TAPE_WIDTH:])) if found else None
 
     def lock_tree(self, root: UUID) -> None:
         self._fetch(sql.LOCK_TREE, {"root": f"genie:tree:{root}"})
@@ -150,6 +158,9 @@ class PostgresTx:
     def record(self, *events: Event) -> None:
         self._events.extend(events)
 
+    def move_tape(self, tape: Tape) -> None:
+        self._moved = moved_tape(tape)
+
     def flush(self) -> None:
         """Write the events: the last statement of the transaction, as it takes the lock on their order.
         Raises the error of a statement that failed before, which has spoilt the transaction."""
@@ -157,12 +168,19 @@ class PostgresTx:
             raise self._error
         if self._events and self._wrote:
             self._write(sql.CHECK_ALL, {})
+        if self._moved and not self._events:
+            self._send(sql.MOVE_TAPE, self._moved)
         for first in range(0, len(self._events), EVENTS_A_STATEMENT):
             batch = self._events[first : first + EVENTS_A_STATEMENT]
             values = tuple(value for event in batch for value in rows.of_event(event))
-            with self._noted():
-                self._connection.exec_driver_sql(sql.add_events(len(batch)), values)
+            moved = () if first else self._moved
+            self._send(sql.add_events(len(batch), moved=bool(moved)), (*moved, *values))
         self._events.clear()
+        self._moved = ()
+
+    def _send(self, statement: str, values: tuple[object, ...]) -> None:
+        with self._noted():
+            self._connection.exec_driver_sql(statement, values)
 
     # ---- statements ----
 

@@ -42,8 +42,11 @@ SESSION_VARIABLES = (
     "CODEX_THREAD_ID",
     "CODEX_TOOL_CALL_ID",
     "CODEX_VERSION",
+    "GEMINI_CLI",
+    "GEMINI_CLI_NO_RELAUNCH",
+    "GENIE_RESUME",
 )
-"""What claude and codex put into the environment of their tools. An agent of any provider that is spawned
+"""What claude, codex and gemini put into the environment of their tools. An agent of any provider that is spawned
 from there must not take itself, nor be taken, for a part of that session."""
 
 
@@ -121,18 +124,18 @@ def check_argument(what: str, text: str) -> str:
     return text
 
 
-def first_prompt(ask: Ask) -> str | None:
-    """The prompt for the command line: itself, or where it is too long, the order to read its file.
+def first_prompt(ask: Ask, *, limit: int = ARGUMENT_LIMIT) -> str | None:
+    """The prompt for the command line: itself, or where it has more than `limit` bytes, the order to read its file.
     Raises BadInput over the limits."""
     if ask.prompt is None:
         return None
     length = size(ask.prompt)
     if length > PROMPT_MAXIMUM:
         raise BadInput(f"the prompt has {length} bytes; the limit is {PROMPT_MAXIMUM}")
-    if length <= ARGUMENT_LIMIT:
+    if length <= limit:
         return ask.prompt
     if ask.prompt_file is None:
-        raise BadInput(f"the prompt has {length} bytes and no file; the limit is {ARGUMENT_LIMIT}")
+        raise BadInput(f"the prompt has {length} bytes and no file; the limit is {limit}")
     return f"Your task is too long for a command line. Read the whole file {ask.prompt_file} first and do what it says."
 
 

@@ -22,6 +22,12 @@ def rollout_id(path: Path) -> str:
     return path.stem[-ID_LENGTH:]
 
 
+def find_rollout(home: Path, session: str) -> Path | None:
+    """The rollout of a session; the newest where there are several."""
+    found = [path for path in (home / "sessions").glob(f"*/*/*/{PATTERN}") if rollout_id(path) == session]
+    return max(found, default=None, key=lambda path: path.name)
+
+
 def held_rollouts(pid: int, home: Path) -> list[Path] | None:
     """The rollouts that a process or its descendants hold open; None when it cannot be looked at.
     A session's helpers have rollouts of their own, which are left out."""

@@ -8,11 +8,21 @@ from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
+from genie.adapters.providers._attending import (
+    check_way,
+    given_prompt,
+    model_name,
+    need_prompt,
+    read_schema,
+    roles,
+    sized,
+)
 from genie.adapters.providers._program import (
     ARGUMENT_LIMIT,
     SESSION_VARIABLES,
     ProviderOptions,
     check_argument,
+    find_program,
     first_prompt,
     guarded,
     need_program,
@@ -23,10 +33,11 @@ from genie.adapters.providers._program import (
     skilled,
     told,
 )
+from genie.adapters.providers._registered import open_session
 from genie.domain.errors import BadInput, Failed
-from genie.domain.session import Launch, Session
+from genie.domain.session import Launch, Session, Way
 from genie.domain.words import PermissionMode, nearest
-from genie.ports import Ask, Plan
+from genie.ports import Ask, Attended, Plan, Task
 
 INSTALL = "npm install -g @anthropic-ai/claude-code"
 MODELS = {"small": "haiku", "medium": "sonnet", "large": "opus"}
@@ -48,14 +59,22 @@ OWN = frozenset(
         "--permission-mode",
     }
 )
+FORMATS = frozenset({"--output-format", "--input-format"})
+PRINT = ("--print", "--output-format", "stream-json", "--verbose")
+STREAM = ("--input-format", "stream-json")
+STATES = ("CLAUDE_CODE_EMIT_SESSION_STATE_EVENTS", "1")
+"""Makes a streaming session say when it is idle: a turn can have more than one result."""
 ASIDE = ".without-message"
 
 
 class ClaudeProvider:
-    """The interactive program, with the first prompt on its command line."""
+    """The interactive program, with the first prompt on its command line; or its print mode, with all of them by
+    stdin."""
 
     name = "claude"
     conversational = True
+    ways = frozenset(Way)
+    models = MODELS
     strip_env = SESSION_VARIABLES
     prompt_limit = ARGUMENT_LIMIT
 
@@ -65,25 +84,60 @@ class ClaudeProvider:
 
     def plan(self, ask: Ask) -> Plan:
         """Raises MissingProgram, BadInput."""
-        refuse(self.name, {"command": ask.command}, hint="leave the command out, or use --provider shell")
-        program = need_program(self.name, self._binary, ask=ask, install=INSTALL)
+        program = self._program(ask)
         mode = permission_mode(ask, self._options) or PermissionMode.MANUAL
-        extra = (*self._options.extra_args, *ask.extra_args)
-        refuse_own(self.name, extra, OWN if mode is PermissionMode.BYPASS else OWN | {SKIP})
-        _check_root(mode, ask.env)
-        argv = (
-            *(program, "--session-id", str(ask.session)),
-            *_model(ask),
-            *_permissions(mode),
-            *_role(ask),
+        options = (
+            *("--session-id", str(ask.session)),
+            *_model(model_name(self.name, ask.model, MODELS), ask.effort),
+            *self._permissions(mode, ask.env),
+            *_role(ask, roles(ask)),
             *_lists(ask),
-            *extra,
         )
+        argv = (program, *options, *self._extra(ask, mode, OWN))
         prompt = _prompt(ask)
         if prompt is None:
             return Plan(argv, None, (), str(ask.session))
         # Options that take several values would eat the prompt without the double dash.
         return Plan((*argv, "--", prompt), len(argv) + 1, (), str(ask.session))
+
+    def attended(self, ask: Ask, task: Task) -> Attended:
+        """Raises MissingProgram, BadInput."""
+        check_way(self, task)
+        program = self._program(ask)
+        mode = PermissionMode.BYPASS if task.auto_approve else permission_mode(ask, self._options)
+        mode, streaming = mode or PermissionMode.MANUAL, task.way is Way.STREAMING
+        options = (
+            *PRINT,
+            *(STREAM if streaming else ()),
+            *("--session-id", str(ask.session)),
+            *_model(sized(self, ask, task), ask.effort),
+            *self._permissions(mode, ask.env),
+            *_role(ask, roles(ask, task)),
+            *_lists(ask),
+            *_task(ask, task),
+        )
+        argv = (program, *options, *self._extra(ask, mode, OWN | FORMATS))
+        plan = Plan(argv, None, (STATES,) if streaming else (), str(ask.session))
+        prompt = _told(ask)
+        if not streaming:
+            prompt = need_prompt(self.name, prompt, way=task.way)
+        elif prompt is not None:
+            prompt = _message(prompt)
+        return Attended(plan=plan, form="stream-json", screen="claude", stdin=prompt, keep_open=streaming)
+
+    def _program(self, ask: Ask) -> str:
+        refuse(self.name, {"command": ask.command}, hint="leave the command out, or use --provider shell")
+        return need_program(self.name, self._binary, ask=ask, install=INSTALL)
+
+    def _permissions(self, mode: PermissionMode, env: Mapping[str, str]) -> tuple[str, ...]:
+        _check_root(mode, env)
+        # The interactive program's own default is `auto`; its older releases call `manual` only `default`.
+        return ("--permission-mode", "default" if mode is PermissionMode.MANUAL else mode.value)
+
+    def _extra(self, ask: Ask, mode: PermissionMode, own: frozenset[str]) -> tuple[str, ...]:
+        extra = (*self._options.extra_args, *ask.extra_args)
+        refuse_own(self.name, extra, own if mode is PermissionMode.BYPASS else own | {SKIP})
+        return extra
 
     def resume(self, launch: Launch, *, session: Session, env: Mapping[str, str]) -> tuple[str, ...]:
         """Raises Failed when a transcript without a message cannot be moved out of the way."""
@@ -107,7 +161,14 @@ class ClaudeProvider:
         return True
 
     def find_session(self, session: Session, *, env: Mapping[str, str], since: datetime, pid: int) -> str | None:
-        return session.provider_session or str(session.id)
+        return open_session(config_dir(env), pid) or session.provider_session or str(session.id)
+
+    def transcript(self, session: Session, *, env: Mapping[str, str]) -> tuple[str, str] | None:
+        path = find_transcript(session.provider_session or str(session.id), cwd=session.launch.cwd, env=env)
+        return None if path is None else (str(path), "transcript")
+
+    def program(self) -> str | None:
+        return find_program(self._binary, env=os.environ, cwd=os.curdir)
 
     def version(self) -> str | None:
         return read_version(self._binary)
@@ -116,16 +177,11 @@ class ClaudeProvider:
 # ---- options --------------------------------------------------------------------------------
 
 
-def _model(ask: Ask) -> tuple[str, ...]:
-    if ask.effort and ask.effort not in EFFORTS:
-        raise BadInput(f"unknown effort '{ask.effort}' for provider claude", hint=nearest(ask.effort, EFFORTS))
-    model = ("--model", MODELS.get(ask.model, ask.model)) if ask.model else ()
-    return (*model, "--effort", ask.effort) if ask.effort else model
-
-
-def _permissions(mode: PermissionMode) -> tuple[str, ...]:
-    # The interactive program's own default is `auto`; its older releases call `manual` only `default`.
-    return ("--permission-mode", "default" if mode is PermissionMode.MANUAL else mode.value)
+def _model(name: str | None, effort: str | None) -> tuple[str, ...]:
+    if effort and effort not in EFFORTS:
+        raise BadInput(f"unknown effort '{effort}' for provider claude", hint=nearest(effort, EFFORTS))
+    model = ("--model", name) if name else ()
+    return (*model, "--effort", effort) if effort else model
 
 
 def _check_root(mode: PermissionMode, env: Mapping[str, str]) -> None:
@@ -139,10 +195,7 @@ def _check_root(mode: PermissionMode, env: Mapping[str, str]) -> None:
         )
 
 
-def _role(ask: Ask) -> tuple[str, ...]:
-    role = ask.role_prompt.strip()
-    if ask.skills:
-        role = f"{role}\n\nUse these skills where they fit: {', '.join(ask.skills)}.".strip()
+def _role(ask: Ask, role: str) -> tuple[str, ...]:
     if not role:
         return ()
     flag = "--system-prompt" if ask.replace_system_prompt else "--append-system-prompt"
@@ -158,6 +211,30 @@ def _lists(ask: Ask) -> tuple[str, ...]:
         "--add-dir": ask.add_dirs,
     }
     return tuple(f"{flag}={value}" for flag, values in named.items() for value in values)
+
+
+def _task(ask: Ask, task: Task) -> tuple[str, ...]:
+    if task.max_turns is not None and task.max_turns < 1:
+        raise BadInput(f"--max-turns {task.max_turns} would end it at once", hint="at least 1")
+    turns = ("--max-turns", str(task.max_turns)) if task.max_turns else ()
+    servers = (f"--mcp-config={check_argument('--mcp-config', task.mcp_config)}",) if task.mcp_config else ()
+    schema = read_schema(ask, task)
+    shape = (f"--json-schema={check_argument('the schema', schema)}",) if schema else ()
+    return (*turns, *servers, *shape)
+
+
+def _told(ask: Ask) -> str | None:
+    """The prompt as it goes by stdin."""
+    prompt = given_prompt(ask)
+    if ask.skill:
+        return skilled("/", ask.skill, prompt)
+    return None if prompt is None else guarded(prompt, ("/",))
+
+
+def _message(text: str) -> str:
+    """A line of the streaming input."""
+    content = [{"type": "text", "text": text}]
+    return json.dumps({"type": "user", "message": {"role": "user", "content": content}}) + "\n"
 
 
 def _prompt(ask: Ask) -> str | None:

@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
+from genie.adapters.providers._attending import (
+    absolute,
+    check_way,
+    given_prompt,
+    model_name,
+    need_prompt,
+    read_schema,
+    roles,
+    sized,
+)
 from genie.adapters.providers._program import (
     ARGUMENT_LIMIT,
     SESSION_VARIABLES,
     ProviderOptions,
     check_argument,
+    find_program,
     first_prompt,
     guarded,
     need_program,
@@ -22,11 +34,11 @@ from genie.adapters.providers._program import (
     skilled,
     told,
 )
-from genie.adapters.providers._rollouts import held_rollouts, new_rollouts, rollout_id
+from genie.adapters.providers._rollouts import find_rollout, held_rollouts, new_rollouts, rollout_id
 from genie.domain.errors import BadInput
-from genie.domain.session import Launch, Session
+from genie.domain.session import Launch, Session, Way
 from genie.domain.words import PermissionMode
-from genie.ports import Ask, Plan
+from genie.ports import Ask, Attended, Plan, Task
 
 INSTALL = "npm install -g @openai/codex"
 SKIP = "--dangerously-bypass-approvals-and-sandbox"
@@ -38,6 +50,15 @@ MODES: dict[PermissionMode | None, tuple[str, ...]] = {
     PermissionMode.DONT_ASK: ("-a", "never", "-s", "workspace-write"),
     PermissionMode.BYPASS: (SKIP,),
 }
+EXEC_MODES: dict[PermissionMode | None, tuple[str, ...]] = {
+    None: (),
+    PermissionMode.MANUAL: ("-s", "read-only"),
+    PermissionMode.ACCEPT_EDITS: ("-s", "workspace-write"),
+    PermissionMode.AUTO: ("--approve-for-me",),
+    PermissionMode.DONT_ASK: ("-s", "workspace-write"),
+    PermissionMode.BYPASS: (SKIP,),
+}
+"""Where nobody is asked: what the sandbox does not let it do fails."""
 OWN = frozenset(
     {
         *("--", "resume", "fork", "exec", "--last", "--no-daemon", "--remote", "--approve-for-me"),
@@ -46,12 +67,17 @@ OWN = frozenset(
 )
 
 
+FORMATS = frozenset({"-", "--json", "--output-schema"})
+
+
 class CodexProvider:
     """The interactive program, with the first prompt on its command line, and without its shared
-    background server: there, files and tools of all sessions would be one process's."""
+    background server: there, files and tools of all sessions would be one process's. Or `codex exec`, told by stdin."""
 
     name = "codex"
     conversational = True
+    ways = frozenset({Way.INTERACTIVE, Way.ONE_SHOT})
+    models: Mapping[str, str] = {}
     strip_env = SESSION_VARIABLES
     prompt_limit = ARGUMENT_LIMIT
 
@@ -61,21 +87,58 @@ class CodexProvider:
 
     def plan(self, ask: Ask) -> Plan:
         """Raises MissingProgram, BadInput."""
+        program = self._program(ask)
+        mode = permission_mode(ask, self._options)
+        options = (
+            *_model(model_name(self.name, ask.model, self.models), ask.effort),
+            *_permissions(mode, MODES),
+            *_role(ask, roles(ask)),
+            *_directories(ask),
+        )
+        argv = (program, "--no-daemon", *options, *self._extra(ask, mode, OWN))
+        prompt = _prompt(ask)
+        if prompt is None:
+            return Plan(argv, None, (), None)
+        return Plan((*argv, "--", prompt), len(argv) + 1, (), None)
+
+    def attended(self, ask: Ask, task: Task) -> Attended:
+        """Raises MissingProgram, BadInput."""
+        check_way(self, task)
+        refuse(
+            self.name,
+            {"--max-turns": task.max_turns is not None},
+            hint="it works until it is done: --timeout bounds it",
+        )
+        refuse(self.name, {"--mcp-config": task.mcp_config}, hint="say it in codex's own config.toml")
+        program = self._program(ask)
+        mode = PermissionMode.BYPASS if task.auto_approve else permission_mode(ask, self._options)
+        options = (
+            *_model(sized(self, ask, task), ask.effort),
+            *_permissions(mode, EXEC_MODES),
+            *_role(ask, roles(ask, task)),
+            *_directories(ask),
+            *_schema(ask, task),
+        )
+        # Without the flag it runs in Git repositories alone; the sandbox holds everywhere.
+        words = (program, "exec", "--json", "--skip-git-repo-check")
+        plan = Plan((*words, *options, *self._extra(ask, mode, OWN | FORMATS), "-"), None, (), None)
+        prompt = given_prompt(ask)
+        told = skilled("$", ask.skill, prompt) if ask.skill else prompt
+        return Attended(plan=plan, form="exec", screen="codex", stdin=need_prompt(self.name, told, way=task.way))
+
+    def _program(self, ask: Ask) -> str:
         refuse(self.name, {"command": ask.command}, hint="leave the command out, or use --provider shell")
         refuse(
             self.name,
             {"tools": ask.tools, "disallowed_tools": ask.disallowed_tools, "mcp": ask.mcp},
             hint="say it in codex's own config.toml",
         )
-        program = need_program(self.name, self._binary, ask=ask, install=INSTALL)
-        mode = permission_mode(ask, self._options)
+        return need_program(self.name, self._binary, ask=ask, install=INSTALL)
+
+    def _extra(self, ask: Ask, mode: PermissionMode | None, own: frozenset[str]) -> tuple[str, ...]:
         extra = (*self._options.extra_args, *ask.extra_args)
-        refuse_own(self.name, extra, OWN if mode is PermissionMode.BYPASS else OWN | {SKIP})
-        argv = (program, "--no-daemon", *_model(ask), *_permissions(mode), *_role(ask), *_directories(ask), *extra)
-        prompt = _prompt(ask)
-        if prompt is None:
-            return Plan(argv, None, (), None)
-        return Plan((*argv, "--", prompt), len(argv) + 1, (), None)
+        refuse_own(self.name, extra, own if mode is PermissionMode.BYPASS else own | {SKIP})
+        return extra
 
     def resume(self, launch: Launch, *, session: Session, env: Mapping[str, str]) -> tuple[str, ...]:
         """A session whose id was never learned is looked for by its prompt, so that a run which died
@@ -83,6 +146,8 @@ class CodexProvider:
         known = session.provider_session or _by_prompt(session, env=env, since=session.created_at)
         if known is None:
             return launch.argv
+        if session.attend:  # what it is told comes from stdin
+            return (*launch.argv[:-1], "resume", known, "-")
         end = len(launch.argv) if launch.prompt is None else launch.prompt - 1
         return (launch.argv[0], "resume", known, *launch.argv[1:end])
 
@@ -101,6 +166,15 @@ class CodexProvider:
         if held is None:
             return _by_prompt(session, env=env, since=since)
         return rollout_id(held[0]) if len(held) == 1 else None
+
+    def transcript(self, session: Session, *, env: Mapping[str, str]) -> tuple[str, str] | None:
+        if session.provider_session is None:
+            return None
+        path = find_rollout(home(env), session.provider_session)
+        return None if path is None else (str(path), "rollout")
+
+    def program(self) -> str | None:
+        return find_program(self._binary, env=os.environ, cwd=os.curdir)
 
     def version(self) -> str | None:
         return read_version(self._binary)
@@ -122,23 +196,24 @@ def _by_prompt(session: Session, *, env: Mapping[str, str], since: datetime) -> 
 # ---- options --------------------------------------------------------------------------------
 
 
-def _model(ask: Ask) -> tuple[str, ...]:
-    if ask.model in ("small", "medium", "large"):
-        raise BadInput(f"provider codex has no model '{ask.model}'", hint="name one of its own: --model NAME")
-    model = ("-m", ask.model) if ask.model else ()
-    return (*model, *_setting("model_reasoning_effort", ask.effort)) if ask.effort else model
+def _model(name: str | None, effort: str | None) -> tuple[str, ...]:
+    model = ("-m", name) if name else ()
+    return (*model, *_setting("model_reasoning_effort", effort)) if effort else model
 
 
-def _permissions(mode: PermissionMode | None) -> tuple[str, ...]:
+def _permissions(
+    mode: PermissionMode | None, modes: Mapping[PermissionMode | None, tuple[str, ...]]
+) -> tuple[str, ...]:
     if mode is PermissionMode.PLAN:
         raise BadInput("provider codex has no permission mode plan", hint="manual asks before every change")
-    return MODES[mode]
+    return modes[mode]
 
 
-def _role(ask: Ask) -> tuple[str, ...]:
-    role = ask.role_prompt.strip()
-    if ask.skills:
-        role = f"{role}\n\nUse these skills where they fit: {', '.join(ask.skills)}.".strip()
+def _schema(ask: Ask, task: Task) -> tuple[str, ...]:
+    return ("--output-schema", str(absolute(task.schema, ask))) if task.schema and read_schema(ask, task) else ()
+
+
+def _role(ask: Ask, role: str) -> tuple[str, ...]:
     if not role:
         return ()
     return _setting("instructions" if ask.replace_system_prompt else "developer_instructions", role)

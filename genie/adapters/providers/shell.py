@@ -1,7 +1,7 @@
 """Any command. It keeps no conversation: bringing it back is running it again.
 
-The prompt is in its environment as AGENT_GOAL; a long one only in the file that GENIE_PROMPT_FILE names.
-A role prompt means nothing to a command and is left out.
+The prompt is in its environment as AGENT_GOAL; a long one only in the file that GENIE_PROMPT_FILE names. A command
+that is run without a screen reads it from stdin. A role prompt means nothing to a command and is left out.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
+from genie.adapters.providers._attending import given_prompt
 from genie.adapters.providers._program import (
     ARGUMENT_LIMIT,
     PROMPT_MAXIMUM,
@@ -20,8 +21,8 @@ from genie.adapters.providers._program import (
     size,
 )
 from genie.domain.errors import BadInput, MissingProgram
-from genie.domain.session import Launch, Session
-from genie.ports import Ask, Plan
+from genie.domain.session import Launch, Session, Way
+from genie.ports import Ask, Attended, Plan, Task
 
 
 class ShellProvider:
@@ -29,6 +30,8 @@ class ShellProvider:
 
     name = "shell"
     conversational = False
+    ways = frozenset(Way)
+    models: Mapping[str, str] = {}
     strip_env = SESSION_VARIABLES
     prompt_limit = ARGUMENT_LIMIT
 
@@ -37,6 +40,9 @@ class ShellProvider:
 
     def plan(self, ask: Ask) -> Plan:
         """Raises MissingProgram, BadInput."""
+        return Plan(self._argv(ask), None, _goal(ask), None)
+
+    def _argv(self, ask: Ask) -> tuple[str, ...]:
         if not ask.command or not ask.command[0]:
             raise BadInput("provider shell needs a command", hint=f"genie spawn {ask.name} -- CMD")
         refuse(self.name, _meaningless(ask), hint="a plain command knows no models, permissions or tools")
@@ -47,7 +53,23 @@ class ShellProvider:
         argv = (*ask.command, *self._options.extra_args, *ask.extra_args)
         for argument in argv:
             check_argument("an argument of the command", argument)
-        return Plan(argv, None, _goal(ask), None)
+        return argv
+
+    def attended(self, ask: Ask, task: Task) -> Attended:
+        """Its output is text. A schema is for genie, which checks the result. Raises MissingProgram, BadInput."""
+        given = {
+            "--system-prompt": task.system_prompt,
+            "--max-turns": task.max_turns is not None,
+            "--mcp-config": task.mcp_config,
+            "--auto-approve": task.auto_approve,
+            "--size": task.size,
+        }
+        refuse(self.name, given, hint="a plain command knows no models, permissions or tools")
+        streaming = task.way is Way.STREAMING
+        prompt = given_prompt(ask)
+        goal = _goal(ask) if prompt and size(prompt) <= ARGUMENT_LIMIT else ()
+        plan = Plan(self._argv(ask), None, goal, None)
+        return Attended(plan=plan, form="text", screen="text", stdin=prompt, keep_open=streaming)
 
     def resume(self, launch: Launch, *, session: Session, env: Mapping[str, str]) -> tuple[str, ...]:
         return launch.argv
@@ -59,6 +81,12 @@ class ShellProvider:
         return True
 
     def find_session(self, session: Session, *, env: Mapping[str, str], since: datetime, pid: int) -> str | None:
+        return None
+
+    def transcript(self, session: Session, *, env: Mapping[str, str]) -> tuple[str, str] | None:
+        return None
+
+    def program(self) -> str | None:
         return None
 
     def version(self) -> str | None:

@@ -7,7 +7,6 @@ Of the user's repository only what git keeps of worktrees and branches changes: 
 run, nothing is forced.
 """
 
-from genie.adapters.worktrees.port import Worktree, Worktrees, WorktreeState
 from genie.adapters.worktrees.trees import GitWorktrees
 
-__all__ = ["GitWorktrees", "Worktree", "WorktreeState", "Worktrees"]
+__all__ = ["GitWorktrees"]

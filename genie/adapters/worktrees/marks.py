@@ -2,20 +2,38 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
-from genie.adapters.worktrees.port import Worktree
 from genie.domain.errors import Failed
+from genie.ports import Worktree
 
 
 def marker(path: str) -> Path:
     """Beside the worktree: no worktree's name begins with a dot."""
     whole = Path(path)
     return whole.with_name(f".{whole.name}.json")
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Have the worktrees of one repository to oneself: git trips over one that another git is just making."""
+    file = folder.with_name(f".{folder.name}.lock")
+    try:
+        descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise Failed(f"cannot write {file}: {error.strerror}", hint="genie doctor") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def put(made: Worktree) -> Path:

@@ -13,11 +13,11 @@ from itertools import count
 from pathlib import Path
 
 from genie.adapters.worktrees.git import MOST_COMMITS, Git
-from genie.adapters.worktrees.marks import claim, holds_something, leads_to, marker, put, read, record
-from genie.adapters.worktrees.port import Worktree, WorktreeState
+from genie.adapters.worktrees.marks import alone, claim, holds_something, leads_to, marker, put, read, record
 from genie.domain.errors import BadInput, Conflict, Failed, GenieError, MissingProgram, NotFound, Refused
 from genie.domain.words import check_name
 from genie.paths import PRIVATE, Home
+from genie.ports import Worktree, WorktreeState
 
 BRANCHES = "genie"
 _MARKER = re.compile(r"\.[a-z0-9][a-z0-9._-]*\.json")
@@ -78,7 +78,15 @@ class GitWorktrees:
                 files=losses.files,
                 commits=losses.commits,
             )
-        self._unlink(made, keep_branch=bool(losses.commits))
+        with alone(Path(made.path).parent):
+            self._unlink(made, keep_branch=bool(losses.commits))
+
+    def holding(self, directory: str) -> Worktree | None:
+        root = self._root.resolve()
+        steps = Path(directory).parts[len(root.parts) :]
+        if not directory.startswith(f"{root}/") or len(steps) < 2 or ".." in steps:
+            return None
+        return read(marker(str(root / steps[0] / steps[1])))
 
     def list(self) -> list[Worktree]:
         markers = (path for path in self._root.resolve().glob("*/.*.json") if _MARKER.fullmatch(path.name))
@@ -114,7 +122,8 @@ class GitWorktrees:
             marker(made.path).unlink(missing_ok=True)
             raise
         try:
-            git.run("worktree", "add", made.path, made.branch, slow=True)
+            with alone(Path(made.path).parent):
+                git.run("worktree", "add", made.path, made.branch, slow=True)
         except GenieError:
             if not os.path.lexists(made.path):
                 with suppress(GenieError):

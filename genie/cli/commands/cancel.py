@@ -35,7 +35,7 @@ def command(
     One that has ended stays as it is.
     """
     genie = reach()
-    selected = genie.select(sessions or [], team=team, tags=tag or [], latest=latest)
+    selected = genie.select(*(sessions or []), team=team, tags=tag or [], latest=latest)
     for text in selected["notes"]:
         warn(text)
     chosen = selected["sessions"]
@@ -43,4 +43,4 @@ def command(
     if not confirm(genie, "cancel", Targets(live, None, ()), yes=yes):
         return 1
     agents = [row["agent_id"] for row in chosen]
-    return act("cancelling", lambda: genie.cancel(agents, reason=reason), json=json, quiet=quiet)
+    return act("cancelling", lambda: genie.cancel_agents(agents, reason=reason), json=json, quiet=quiet)

@@ -126,7 +126,7 @@ def _stop(genie: Genie, *, json: bool) -> None:
     rows = _cast(genie)
     if rows:
         with working("ending the demo…"):
-            genie.kill([row["name"] for row in rows])
+            genie.kill(*[row["name"] for row in rows])
     closed = _close(genie)
     removed = _remove_files()
     if json:

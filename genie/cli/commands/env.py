@@ -22,7 +22,7 @@ genie env engineer --json
 
 def command(
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="The agent; else this one.", autocompletion=answer_names)
+        str | None, typer.Argument(metavar="NAME", help="The agent; else this one.", autocompletion=answer_names)
     ] = None,
     shell: Annotated[bool, typer.Option("--shell", help="Print lines for a shell to evaluate.")] = False,
     json: AsJson = False,

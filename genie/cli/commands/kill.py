@@ -20,7 +20,7 @@ genie kill --tag experiment
 
 def command(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME]...", help="The agents.", autocompletion=answer_names)
+        list[str] | None, typer.Argument(metavar="NAME", help="The agents.", autocompletion=answer_names)
     ] = None,
     team: Team = None,
     tag: Tags = None,
@@ -36,4 +36,4 @@ def command(
     genie = reach()
     if not confirm(genie, "kill", targets, yes=yes):
         return 1
-    return act("killing", lambda: genie.kill(targets.names, team=team, tags=targets.tags), json=json, quiet=quiet)
+    return act("killing", lambda: genie.kill(*targets.names, team=team, tags=targets.tags), json=json, quiet=quiet)

@@ -9,20 +9,24 @@ from typing import Annotated, Any
 import typer
 
 from genie.cli.drawing import Pen, means, memory, pen, sparkline
+from genie.cli.managing import answer_verbs, check_flags, manage, named, taken_apart
 from genie.cli.output import as_json, life_style, line, table
-from genie.cli.parsing import AsJson, Tags, Team, Watch, answer_names
+from genie.cli.parsing import AsJson, Quiet, Tags, Team, Watch, Yes
 from genie.cli.reach import reach
 from genie.cli.spans import moment, now, since
+from genie.cli.targets import Targets
 from genie.cli.watching import watch as go_on
 from genie.client import Row
 from genie.domain.errors import BadInput
 
 HEADING = "Look"
-CALL = "GET /v1/runs"
+CALL = "GET /v1/runs, POST /v1/agents/stop, POST /v1/agents/kill"
 EXAMPLE = """
 genie ps
 genie ps --sort cpu --watch
 genie ps engineer --json
+genie ps show self
+genie ps stop engineer
 """
 
 LOOK_AGAIN = 2.5
@@ -41,33 +45,49 @@ def _answer_orders(incomplete: str) -> list[str]:
 
 def command(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME]...", help="The agents.", autocompletion=answer_names)
+        list[str] | None,
+        typer.Argument(
+            metavar="NAME", help="The agents; before them list, show, stop or kill.", autocompletion=answer_verbs
+        ),
     ] = None,
     team: Team = None,
     tag: Tags = None,
     sort: Annotated[str | None, typer.Option("--sort", help="cpu, rss or name.", autocompletion=_answer_orders)] = None,
     watch: Watch = False,
+    yes: Yes = False,
     json: AsJson = False,
-) -> None:
-    """Show the live runs and what they use."""
+    quiet: Quiet = False,
+) -> int:
+    """Show the live runs and what they use.
+
+    list does so, too; show tells all of them, stop and kill end them; self is the agent whose run this is in.
+    """
+    verb, words = taken_apart(names or [])
     if sort is not None and sort not in ORDERS:
         raise BadInput(f"--sort {sort!r} is none of {', '.join(ORDERS)}", hint="genie ps --sort cpu")
     genie = reach()
+    names = named(genie, words)
+    if verb != "list":
+        check_flags(verb, {"--watch": watch, "--sort": sort is not None, "--yes": yes and verb == "show"})
+        targets = Targets(names, team, tag or [])
+        return manage(genie, verb, targets, yes=yes, json=json, quiet=quiet)
+    check_flags(verb, {"--yes": yes})
 
     def look() -> list[Row]:
-        return ordered(genie.runs(names or [], team=team, tags=tag or []), sort)
+        return ordered(genie.runs(*names, team=team, tags=tag or []), sort)
 
     def show(rows: list[Row]) -> None:
         if json:
             as_json(rows)
             return
-        for text in drawn(rows, pen(), now()):
+        for text in [row["name"] for row in rows] if quiet else drawn(rows, pen(), now()):
             line(text)
 
     if watch:
         go_on(genie, look, show, every=LOOK_AGAIN, json=json)
     else:
         show(look())
+    return 0
 
 
 def ordered(rows: list[Row], by: str | None) -> list[Row]:

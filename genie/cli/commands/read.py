@@ -13,7 +13,7 @@ from genie.cli.parsing import AgentName, AsJson
 from genie.cli.reach import reach
 from genie.cli.spans import count
 from genie.client import Genie, Row
-from genie.domain.errors import BadInput, NotAllowed, NotFound
+from genie.domain.errors import BadInput, Foreign, NotAllowed, NotFound
 
 HEADING = "Look"
 CALL = "GET /v1/agents/{name}/screen"
@@ -25,6 +25,10 @@ genie read worker_1 --log -n 20
 
 LOOK_AGAIN = 0.5
 """Seconds between two looks of --follow: text in a pane is no event."""
+DEAD = "Pane is dead ("
+"""What tmux writes at the foot of a pane whose process has ended: it moves all else up by a line, out of sight."""
+TALL = 1000
+"""Lines that are asked for to find what has scrolled away."""
 
 
 def command(
@@ -38,19 +42,41 @@ def command(
     genie = reach()
     if follow and json:
         raise BadInput("--follow prints text, not JSON", hint="leave one of them out")
-    wanted = count(lines, "--lines") if lines else None
+    wanted = count(lines, "--lines") if lines is not None else None
     if log:
         _log(genie, name, wanted, follow=follow, json=json)
         return
     if follow:
         _follow(genie, name, wanted)
         return
-    screen = genie.screen(name, lines=wanted)
+    screen = _look(genie, name, wanted)
     if json:
         as_json(screen)
         return
     for text in trimmed(screen["text"]):
         line(text)
+
+
+def _look(genie: Genie, name: str, lines: int | None) -> Row:
+    """The pane, or what it was at last. Raises NotAllowed where it is gone."""
+    try:
+        screen = genie.screen(name, lines=lines)
+        said = screen["text"].split("\n")
+        if not said[-1].startswith(DEAD):
+            return screen
+        texts = folded(genie.screen(name, lines=max(len(said), TALL))["text"].split("\n"))
+        return screen | {"text": "\n".join(texts[-(lines or len(said)) :])}
+    except Foreign as error:
+        row = genie.show(name)
+        hint = f"genie read {name} --log" if row.get("log") else f"genie history {name}"
+        raise NotAllowed(f"'{name}' is {row['state']}, and its pane is gone", hint=hint) from error
+
+
+def folded(texts: list[str]) -> list[str]:
+    """A screen without the empty lines above what tmux says at the foot of a pane that is dead."""
+    if not texts or not texts[-1].startswith(DEAD):
+        return texts
+    return [*trimmed("\n".join(texts[:-1])), texts[-1]]
 
 
 def trimmed(text: str) -> list[str]:
@@ -193,8 +219,8 @@ def _follow_log(genie: Genie, name: str, plain: Plain, last: Row) -> None:
 def _screen(genie: Genie, name: str, lines: int | None) -> list[str]:
     """The lines of a look; none when the pane is gone: the agent's state says whether it comes back."""
     try:
-        return trimmed(genie.screen(name, lines=lines or 1000)["text"])
-    except (NotFound, NotAllowed):
+        return folded(trimmed(genie.screen(name, lines=lines or TALL)["text"]))
+    except (NotFound, NotAllowed, Foreign):
         return []
 
 

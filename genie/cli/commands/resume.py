@@ -21,7 +21,7 @@ genie resume --all
 
 def command(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME]...", help="The agents.", autocompletion=answer_names)
+        list[str] | None, typer.Argument(metavar="NAME", help="The agents.", autocompletion=answer_names)
     ] = None,
     team: Team = None,
     tag: Tags = None,
@@ -39,7 +39,7 @@ def command(
     genie = reach()
     return act(
         "resuming",
-        lambda: genie.resume(targets.names, team=team, tags=targets.tags, everything=everything),
+        lambda: genie.resume(*targets.names, team=team, tags=targets.tags, everything=everything),
         json=json,
         quiet=quiet,
     )

@@ -19,6 +19,7 @@ from genie.cli.parsing import (
     Quiet,
     answer_limits,
     answer_names,
+    answer_providers,
     answer_teams,
     answer_templates,
     pairs,
@@ -46,7 +47,10 @@ def _one_of(*words: str) -> Any:  # noqa: ANN401
 def command(
     ctx: typer.Context,
     name: Annotated[str, typer.Argument(metavar="NAME", help="Its name.", autocompletion=answer_templates)],
-    provider_: Annotated[str | None, typer.Option("--provider", help="claude, codex, shell, …")] = None,
+    provider_: Annotated[
+        str | None,
+        typer.Option("--provider", help="claude, codex, gemini, shell, …", autocompletion=answer_providers),
+    ] = None,
     team_: Annotated[str | None, typer.Option("--team", help="Its team.", autocompletion=answer_teams)] = None,
     role: Annotated[
         str | None, typer.Option(help="The template, where NAME is none.", autocompletion=answer_templates)
@@ -87,6 +91,9 @@ def command(
             metavar="KEY=VALUE", help="A limit of its spawn tree, such as children=5.", autocompletion=answer_limits
         ),
     ] = None,
+    worktree: Annotated[
+        str | None, typer.Option("--worktree", metavar="[NAME]", help="In a git worktree of its own, called so.")
+    ] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Return when it has ended.")] = False,
     timeout: Annotated[str | None, typer.Option(metavar="TIME", help='The longest --wait, such as "10m".')] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what would be done; start nothing.")] = False,
@@ -99,6 +106,8 @@ def command(
     """
     if timeout is not None and not wait:
         raise BadInput("--timeout bounds --wait", hint="add --wait")
+    if parent is not None and parent_pid is not None:
+        raise BadInput("--parent and --parent-pid say both whose child it is", hint="give one of them")
     longest = seconds(timeout) if timeout is not None else None
     asked: Spawn = {
         "command": ctx.meta[REST] or [],
@@ -122,10 +131,11 @@ def command(
         "tags": tag or [],
         "description": description,
         "parent": parent,
-        "parent_pid": count(parent_pid, "--parent-pid") if parent_pid else None,
+        "parent_pid": count(parent_pid, "--parent-pid") if parent_pid is not None else None,
         "restart": restart,
         "ttl": ttl,
         "limits": dict(pairs(limit or [], "--limit")),
+        "worktree": worktree,
         "dry_run": dry_run,
     }
     if ctx.meta[REST] == []:
@@ -205,6 +215,7 @@ def _tell_plan(row: Row, *, json: bool) -> int:
         ("provider", provider(row)),
         ("argv", shlex.join(row.get("argv") or [])),
         ("cwd", row.get("cwd")),
+        ("worktree", f"a new one, {row['worktree']}" if row.get("worktree") else None),
         ("environment", " ".join(row.get("env_names") or [])),
         ("tmux", f"session {row.get('tmux_session')}, window {row.get('window')}, layout {row.get('layout')}"),
         ("color", row.get("color")),

@@ -23,10 +23,10 @@ def command(
 
     queued, running, suspended, dead, completed, failed or terminated.
     """
-    row = reach().status(sessions or [], team=team, tags=tag or [], latest=latest)
-    for text in row.pop("notes", ()):
+    row = reach().status(*(sessions or []), team=team, tags=tag or [], latest=latest)
+    for text in row["notes"]:
         warn(text)
     if json:
-        as_json(row)
+        as_json({key: value for key, value in row.items() if key != "notes"})
     else:
         line(paint(row["status"], *life_style(row["state"])))

@@ -20,7 +20,7 @@ genie stop --team web --yes
 
 def command(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME]...", help="The agents.", autocompletion=answer_names)
+        list[str] | None, typer.Argument(metavar="NAME", help="The agents.", autocompletion=answer_names)
     ] = None,
     team: Team = None,
     tag: Tags = None,
@@ -36,4 +36,4 @@ def command(
     genie = reach()
     if not confirm(genie, "stop", targets, yes=yes):
         return 1
-    return act("stopping", lambda: genie.stop(targets.names, team=team, tags=targets.tags), json=json, quiet=quiet)
+    return act("stopping", lambda: genie.stop(*targets.names, team=team, tags=targets.tags), json=json, quiet=quiet)

@@ -9,8 +9,8 @@ import typer
 from genie.cli.happening import Types, happened, ndjson
 from genie.cli.output import flush, line, warn
 from genie.cli.parsing import AsJson, Tags, Team
+from genie.cli.reach import reach
 from genie.cli.spans import count
-from genie.paths import Home
 
 HEADING = "Look"
 CALL = "GET /v1/events?follow=true"
@@ -29,11 +29,8 @@ def command(
     json: AsJson = False,
 ) -> None:
     """Print what happens, in all sessions, until interrupted."""
-    from genie.client.following import follow
-
     first = count(after, "--after", least=0) if after is not None else None
-    home = Home.from_environment()
-    for row in follow(home, after=first, types=types or [], team=team, tags=tag or [], on_lost=_lost):
+    for row in reach().subscribe(after=first, types=types or [], team=team, tags=tag or [], on_lost=_lost):
         if json:
             ndjson(row)
         else:

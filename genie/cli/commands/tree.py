@@ -32,7 +32,7 @@ ORPHAN = ", orphan"
 
 def command(
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="Only below this agent.", autocompletion=answer_names)
+        str | None, typer.Argument(metavar="NAME", help="Only below this agent.", autocompletion=answer_names)
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Those that are terminated, too.")] = False,
     watch: Watch = False,

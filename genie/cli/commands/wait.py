@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -46,7 +47,7 @@ def command(
         raise BadInput("--follow-tag follows a --tag", hint="give --tag TAG, and no --latest")
     longest = seconds(timeout) if timeout is not None else None
     genie = reach()
-    selected = genie.select(sessions or [], team=team, tags=tag or [], latest=latest)
+    selected = genie.select(*(sessions or []), team=team, tags=tag or [], latest=latest)
     for text in selected["notes"]:
         warn(text)
     wait = genie.wait_for(selected, any_=any_, tags=(tag or []) if follow_tag else [], team=team)
@@ -58,7 +59,7 @@ def command(
     return 0 if all(row["success"] for row in wait.ended) else 1
 
 
-def _tell(rows: list[Row], *, json: bool, quiet: bool) -> None:
+def _tell(rows: Sequence[Row], *, json: bool, quiet: bool) -> None:
     if json:
         as_json([{key: row.get(key) for key in KEYS} for row in rows])
         return
@@ -68,7 +69,7 @@ def _tell(rows: list[Row], *, json: bool, quiet: bool) -> None:
         line(words[0] if quiet else "  ".join(word for word in words if word))
 
 
-def _late(pending: list[Row], timeout: str) -> int:
+def _late(pending: Sequence[Row], timeout: str) -> int:
     names = ", ".join(sorted(str(row["name"]) for row in pending))
     span = f"{timeout} s" if timeout.isdigit() else timeout
     error = TimedOut(f"not ended in {span}: {names}", hint="they go on; genie wait again")

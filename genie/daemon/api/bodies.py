@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SkipValidation
 
-from genie.services.order import Caller, Order
+from genie.services.order import Assignment, Caller, Order
 from genie.services.teams import TeamOrder
 
 
@@ -60,13 +61,19 @@ class SpawnBody(Body):
     restart: str | None = None
     ttl: str | float | None = None
     limits: dict[str, Any] = Field(default_factory=dict)
+    worktree: str | None = None
     dry_run: bool = False
 
     def order(self, *, pid: int) -> Order:
         """As the use case wants it; `pid` is the caller's by the kernel's word."""
-        given = {name: getattr(self, name) for name in type(self).model_fields if name not in ("caller", "dry_run")}
+        return self.as_order(pid=pid)
+
+    def as_order(self, *, pid: int, leave_out: Collection[str] = (), assignment: Assignment | None = None) -> Order:
+        """The order without some of the fields."""
+        known = set(type(self).model_fields) - {"caller", "dry_run", *leave_out}
+        given = {name: getattr(self, name) for name in known} | {"env": _texts(self.env)}
         caller = Caller(cwd=self.caller.cwd, env=_texts(self.caller.env), pid=pid or self.caller.pid)
-        return Order(caller=caller, **(given | {"env": _texts(self.env)}))
+        return Order(caller=caller, assignment=assignment, **given)
 
 
 def _texts(env: dict[Any, Any]) -> dict[str, str]:

@@ -98,7 +98,7 @@ async def post_wait(body: WaitBody, here: Here, request: Request) -> Answer:
     vigil, notes = await run_in_threadpool(_vigil, here.world, body)
     await keep(here, request, vigil, within=min(body.timeout, LONGEST))
     pending = [_session(one) for one in vigil.pending.values() if one]
-    ended = [_outcome(one) for one in vigil.ended]
+    ended = [outcome(one) for one in vigil.ended]
     return Answer({"ended": ended, "pending": pending, "over": vigil.over, "after": vigil.cursor, "notes": notes})
 
 
@@ -153,7 +153,8 @@ def _selected(match: Match) -> dict[str, Any]:
     return _session(match.standing) | {"ended": at_rest(match.standing), "past_session": match.past}
 
 
-def _outcome(one: Outcome) -> dict[str, Any]:
+def outcome(one: Outcome) -> dict[str, Any]:
+    """How a session has ended."""
     return {
         "session_id": one.session,
         "name": one.name,

@@ -32,9 +32,11 @@ def get_events(
     after_seq: Annotated[int, Query(ge=0, le=MOST)] = 0,
     before_seq: Annotated[int | None, Query(ge=0, le=MOST)] = None,
     count: bool = False,
+    all: bool = False,  # noqa: A002
 ) -> Answer | StreamingResponse:
-    """The events of an agent's session by their number in it, as NDJSON; or how many there are."""
-    asked = notes.Asked(kinds=kinds_of(type or ()), after=after_seq, before=before_seq, last=last)
+    """The events of an agent's session, or of the session of that id, by their number in it, as NDJSON; with `all` of
+    every session of that name; or how many there are."""
+    asked = notes.Asked(kinds=kinds_of(type or ()), after=after_seq, before=before_seq, last=last, every=all)
     if count:
         return Answer({"count": notes.count(here.world, name, asked)})
     pages = notes.pages(here.world, name, asked)

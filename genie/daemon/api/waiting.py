@@ -98,12 +98,13 @@ async def keep(here: Context, request: Request, vigil: Vigil, *, within: float |
             batch = await anext(batches, None)
             if batch is None or await request.is_disconnected():
                 return
-            await _take_in(vigil, batch)
+            await take_in(vigil, batch)
             if deadline is not None and loop.time() >= deadline:
                 return
 
 
-async def _take_in(vigil: Vigil, batch: list[Event]) -> None:
+async def take_in(vigil: Vigil, batch: list[Event]) -> None:
+    """Tell a vigil what has happened; without anything it looks for itself."""
     news = vigil.news(batch)
     if not batch:
         await run_in_threadpool(vigil.look)

@@ -17,6 +17,7 @@ from genie.domain.template import Template
 from genie.domain.tree import write_limits
 from genie.services.roster import Details, Explanation, Row, decision_of
 from genie.services.spawn import Rehearsed, Spawned
+from genie.services.supply import worktree_name
 
 
 class Answer(Response):
@@ -202,6 +203,8 @@ def spawned(done: Spawned, *, parent: str | None) -> dict[str, Any]:
         "reason": done.decision.reason,
         "overrides": [tier(answer) for answer in done.resolution.overrides],
         "warnings": done.warnings,
+        "worktree": done.worktree.path if done.worktree else None,
+        "branch": done.worktree.branch if done.worktree else None,
     }
 
 
@@ -225,6 +228,7 @@ def rehearsed(done: Rehearsed) -> dict[str, Any]:
         "model": planned.order.model or (found.model if found else None),
         "argv": done.launch.argv,
         "cwd": done.launch.cwd,
+        "worktree": worktree_name(planned),
         "env_names": done.launch.env_names,
         "tmux_session": planned.placement.session,
         "window": planned.placement.window,

@@ -1,0 +1,106 @@
+"""Sessions that are run to their end, or are fed line by line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Unpack
+
+from genie.client.asking import Row, caller, chosen
+from genie.client.outcomes import Outcomes
+from genie.client.waits import Waiting
+from genie.domain.errors import BadInput, Failed
+
+if TYPE_CHECKING:
+    from genie.client.asks import Run
+    from genie.client.rows import EndRow, InputRow, RetryRow, RunRow
+
+LONG = 300.0
+"""Seconds for what starts processes."""
+
+
+class Running(Outcomes, Waiting):
+    """The part of `Genie` that runs sessions."""
+
+    def run(self, prompt: str | None = None, *, name: str = "", **asked: Unpack[Run]) -> RunRow:
+        """Run a session to its end, or with `streaming` until no more comes; answers at once, with its `session_id`,
+        `name`, `state`, `pane` and `log_path`. Without a `name` it gets one. It is `queued` while it depends on others.
+        Raises BadInput for what the provider cannot honour, NotFound for sessions and teams that are not there."""
+        body: Row = {"name": name, "prompt": prompt, **asked, "caller": caller()}
+        answer: RunRow = self._daemon.request("POST", "/v1/sessions", body, timeout=LONG)
+        return answer
+
+    def ask(self, prompt: str, *, name: str = "", **asked: Unpack[Run]) -> str:
+        """Run a session, wait for its end, and return its result. Bound it by `timeout`. Raises as `run`, and Failed
+        where it has not succeeded: the details have its `session_id`, `name` and `state`."""
+        if asked.get("streaming"):
+            raise BadInput(
+                "a streaming session has no end to wait for", hint="run(streaming=True), then input and listen"
+            )
+        row = self.run(prompt, name=name, **asked)
+        session = str(row["session_id"])
+        end = self.wait(session)[0]
+        if not end["success"]:
+            raise self._failure(end)
+        return self.output(session)
+
+    def pipe(
+        self,
+        prompt: str,
+        *sessions: str,
+        of_tags: Iterable[str] = (),
+        latest: bool = False,
+        wait: bool = True,
+        name: str = "",
+        **asked: Unpack[Run],
+    ) -> RunRow:
+        """Run a session that is given the results of others before its prompt, once these have ended; without `wait`
+        what they have said so far. Which they are is said by `sessions`, `of_tags` and `latest`; `tags` are those of
+        the new one. Answers as `run`. Raises as `run`, and Failed where none of them has said anything."""
+        found = self.select(*sessions, tags=of_tags, latest=latest)
+        if wait:
+            self.wait_for(found).until(None)
+        ids = [str(row["session_id"]) for row in found["sessions"]]
+        if wait:
+            self._check_said(ids)
+        return self.run(prompt, name=name, **{**asked, "pipe": ids})
+
+    def retry(
+        self,
+        *sessions: str,
+        team: str | None = None,
+        tags: Iterable[str] = (),
+        latest: bool = False,
+        failed: bool = False,
+        model: str | None = None,
+    ) -> list[RetryRow]:
+        """Run sessions once more as they were run, as new ones; `failed` leaves out those that have not failed, `model`
+        takes another model. Each row has `retried_from` and how many `attempts` there were, or `ok` false and the
+        `error`."""
+        body = chosen(sessions, team, tags, latest) | {"failed": failed, "model": model}
+        return list(self._daemon.request("POST", "/v1/sessions/retry", body, timeout=LONG))
+
+    def input(
+        self,
+        message: str | None,
+        *sessions: str,
+        team: str | None = None,
+        tags: Iterable[str] = (),
+        latest: bool = False,
+    ) -> list[InputRow]:
+        """Hand a message to sessions that are fed; None says that no more will come: they end once they have answered.
+        Of a team or a tag those are meant that read messages."""
+        body = chosen(sessions, team, tags, latest) | {"message": message}
+        return list(self._daemon.request("POST", "/v1/sessions/input", body, timeout=LONG))
+
+    def _check_said(self, ids: list[str]) -> None:
+        """Raises Failed where none of these has said anything."""
+        rows = self.collect(*ids)
+        if rows and all(row["result_text"] is None for row in rows):
+            names = ", ".join(row["name"] for row in rows)
+            raise Failed(f"there is nothing to pipe: {names} said nothing", hint="genie summary")
+
+    def _failure(self, end: EndRow) -> Failed:
+        session, name, state = str(end["session_id"]), end["name"], end["state"]
+        why = self.collect(session)[0]["error"] or end["reason"]
+        details: dict[str, Any] = {"session_id": session, "name": name, "state": state}
+        return Failed(f"'{name}' has not succeeded: {why or state}", hint=f"genie summary {session[:8]}", **details)
