@@ -78,7 +78,7 @@ def _spawns(genie: Own, name: str) -> tuple[float, tuple[int, int, int, int], di
     tags = [line.split(" ", 1)[0] for line in panes if "runner.py" in line]
     facts = decisions["create"], decisions["parallel"], len(rows), sum(tag not in owned for tag in tags)
     for row in rows:
-        genie.genie.kill([row["name"]])
+        genie.genie.kill(row["name"])
     for words in {word for word in decisions if word.startswith("refused")}:
         print(f"{decisions[words]} × {words}", file=sys.stderr)
     return took, facts, cost

@@ -161,7 +161,7 @@ class Own:
     def spawn(self, name: str, *argv: str, team: str = TEAM) -> Row:
         return self.genie.spawn(name, command=argv, team=team, cwd="/")
 
-    def fill(self, count: int, *, teams: int = 1, argv: Sequence[str] = SLEEP) -> list[Row]:
+    def fill(self, count: int, *, teams: int = 1, argv: Sequence[str] = SLEEP) -> Sequence[Row]:
         """So many running agents `a000`, `a001` …"""
         for number in range(teams):
             self.genie.create_team(f"{TEAM}{number}")
@@ -169,7 +169,7 @@ class Own:
             jobs = [pool.submit(self.spawn, f"a{n:03}", *argv, team=f"{TEAM}{n % teams}") for n in range(count)]
             return [job.result() for job in jobs]
 
-    def running(self) -> list[Row]:
+    def running(self) -> Sequence[Row]:
         return self.genie.ls(states=["running"])
 
     def tmux(self) -> PlainTmux:

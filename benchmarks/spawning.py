@@ -47,7 +47,7 @@ def _costs(genie: Own, names: Iterator[str]) -> Figure:
     meter = Meter(genie)
     made = [genie.spawn(next(names), *SLEEP)["name"] for _ in range(CPU_TIMES)]
     used = {what: value / CPU_TIMES for what, value in meter.used().items()}
-    genie.genie.kill(made)
+    genie.genie.kill(*made)
     theirs = statistics.mean(_cost_of_split(genie, server) for _ in range(CPU_TIMES))
     ours = sum(used.values())
     parts = ", ".join(f"{what} {value:.1f}" for what, value in used.items())
@@ -74,7 +74,7 @@ def _spawn(genie: Own, name: str) -> Three:
     began = _now()
     answer = genie.spawn(name, *stamp.argv)
     times = _times(began, int(answer["pid"]), stamp)
-    genie.genie.kill([name])
+    genie.genie.kill(name)
     return times
 
 

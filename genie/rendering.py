@@ -331,6 +331,35 @@ class Codex(Renderer):
         return (self._outcome(text, failed=failed) if text else "") + exited
 
 
+class Gemini(Renderer):
+    """Its stream-json: messages come in pieces."""
+
+    def record(self, record: Json) -> str:
+        match record.get("type"):
+            case "message":
+                return self._piece(self._text(record.get("content"))) if record.get("role") == "assistant" else ""
+            case "tool_use":
+                return self._call(str(record.get("tool_name")), _about(record.get("parameters")))
+            case "tool_result":
+                text = self._text(record.get("output")) or self._text(record.get("error"))
+                return self._outcome(text, failed=record.get("status") == "error") if text else ""
+            case "error":
+                return self._whole(_innermost(self._text(record.get("message"))), RED)
+            case "result":
+                return self._result(record)
+        return "" if record.get("type") == "init" else super().record(record)
+
+    def _result(self, record: Json) -> str:
+        failed, stats = record.get("status") == "error", part(record, "stats")
+        taken, given = plain_number(stats.get("input_tokens")), plain_number(stats.get("output_tokens"))
+        words = (
+            f"{amount(taken)} in, {amount(given)} out",
+            spent(plain_number(stats.get("duration_ms"))),
+        )
+        error = self._text(record.get("error"))
+        return (self._whole(error, RED) if failed and error else "") + self._sum(words, failed=failed)
+
+
 def _about(arguments: object) -> object:
     """What a tool was called for, in one value."""
     if not isinstance(arguments, dict):
@@ -350,4 +379,4 @@ def _innermost(message: str) -> str:
 
 def renderer(form: str, *, colour: bool, width: Callable[[], int]) -> Renderer:
     """The one for that form; a form that is not known is rendered as lines of JSON."""
-    return {"claude": Claude, "codex": Codex}.get(form, Renderer)(colour=colour, width=width)
+    return {"claude": Claude, "codex": Codex, "gemini": Gemini}.get(form, Renderer)(colour=colour, width=width)

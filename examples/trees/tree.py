@@ -7,12 +7,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from genie.client import Daemon, Genie
-from genie.domain.errors import LimitReached
-from genie.paths import Home
+from genie.client import Genie, errors
 
 WORKERS = {f"worker_{number}": number for number in (1, 2, 3)}
-genie = Genie(Daemon(Home.from_environment()))
+genie = Genie()
 
 
 def lead(go: Path) -> None:
@@ -23,12 +21,13 @@ def lead(go: Path) -> None:
 
     try:
         genie.spawn("worker_4", command=["true"], ttl="5m")
-    except LimitReached as refused:
+    except errors.LimitReached as refused:
         print(refused.message, refused.details)
 
     go.touch()
     for name in WORKERS:
-        end = genie.wait(name, timeout=60)
+        genie.wait(name, timeout=60)
+        end = genie.show(name)
         print(name, "is", end["state"], "with exit code", end["exit_code"])
 
 
@@ -41,8 +40,8 @@ def main() -> None:
     print(genie.log("lead")["text"], end="")
     for row in genie.tree("lead"):
         print("  " * row["level"] + row["name"], row["state"], row["exit_code"])
-    for row in genie.kill(["lead"]):
-        print(row["name"], row["state"])
+    for ended in genie.kill("lead"):
+        print(ended["name"], ended["state"])
 
 
 if len(sys.argv) > 1:

@@ -24,10 +24,27 @@ class FifoInputs:
     def __init__(self, *, patience: float = PATIENCE) -> None:
         self._patience = patience
 
+    def make(self, path: str) -> None:
+        try:
+            os.mkfifo(path, 0o600)
+        except FileExistsError:
+            _check(path, os.lstat(path).st_mode)
+        except OSError as error:
+            raise Failed(f"cannot make {path}: {error.strerror}", hint="genie doctor") from error
+
+    def remove(self, path: str) -> None:
+        try:
+            if stat.S_ISFIFO(os.lstat(path).st_mode):
+                Path(path).unlink()
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise Failed(f"cannot remove {path}: {error.strerror}", hint="genie doctor") from error
+
     def feed(self, path: str, message: str | None) -> None:
         record = {"genie": "close"} if message is None else {"genie": "say", "text": message}
         line = _line(record)
-        descriptor = _open(path)
+        descriptor = _open(path, self._patience)
         file = None
         try:
             if len(line) > select.PIPE_BUF and message is not None:
@@ -73,15 +90,33 @@ def _write(descriptor: int, line: bytes, patience: float) -> None:
             return
 
 
-def _open(path: str) -> int:
-    """For writing, without waiting for a reader."""
+def _open(path: str, patience: float) -> int:
+    """For writing. Its reader comes a moment after the start of the session, and removes it when it goes."""
+    deadline = time.monotonic() + patience
+    while (descriptor := _opened(path)) is None:
+        if time.monotonic() >= deadline:
+            message = f"the session has not begun to read its input for {patience:g} s"
+            raise TimedOut(message, hint="genie read, or try again")
+        time.sleep(0.02)
+    mode = os.fstat(descriptor).st_mode
+    if not stat.S_ISFIFO(mode):
+        os.close(descriptor)
+    _check(path, mode)
+    return descriptor
+
+
+def _opened(path: str) -> int | None:
+    """None where there is no reader yet."""
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        return os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
-        if error.errno in (errno.ENXIO, errno.ENOENT):
+        if error.errno == errno.ENXIO:
+            return None
+        if error.errno == errno.ENOENT:
             raise NotAllowed("the session reads no more", hint="genie status") from error
         raise Failed(f"cannot write to {path}: {error.strerror}", hint="genie doctor") from error
-    if not stat.S_ISFIFO(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
+
+
+def _check(path: str, mode: int) -> None:
+    if not stat.S_ISFIFO(mode):
         raise Failed(f"{path} is no input of a session", hint="genie doctor")
-    return descriptor

@@ -20,6 +20,7 @@ from genie.paths import Home
 
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _OURS = re.compile(rf"(?:\.)?({_UUID})\.(?:json|md|told|token)(?:\.[a-z0-9_]+\.tmp)?")
+_SESSION = re.compile(_UUID)
 
 
 class FileLaunches:
@@ -107,6 +108,19 @@ class FileLaunches:
         except OSError as error:
             raise Failed(f"cannot make {folder}: {error.strerror}", hint="genie doctor") from error
         _write(folder / what, json.dumps(dict(said)).encode() + b"\n")
+
+    def marked(self, session: UUID, what: str) -> bool:
+        return (self._home.sessions / str(session) / what).exists()
+
+    def unended(self) -> list[UUID]:
+        try:
+            names = [path.name for path in self._home.sessions.iterdir()]
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise Failed(f"cannot read {self._home.sessions}: {error.strerror}", hint="genie doctor") from error
+        ours = [UUID(name) for name in names if _SESSION.fullmatch(name)]
+        return [session for session in ours if not self.marked(session, "ended")]
 
     def withdraw(self, run: UUID) -> None:
         (self._home.launch / f"{run}.json").unlink(missing_ok=True)

@@ -9,7 +9,7 @@ from typing import Any
 from typer.core import TyperGroup
 
 from genie.cli.output import line
-from genie.client import Daemon, Genie
+from genie.client import Daemon, Genie, Row
 from genie.domain.errors import GenieError
 from genie.paths import Home
 
@@ -120,7 +120,7 @@ def providers(incomplete: str) -> list[str]:
     return sorted(name for name in known if name.startswith(incomplete))
 
 
-def _ask(incomplete: str, question: Callable[[Genie], Iterable[dict[str, Any]]]) -> list[str]:
+def _ask(incomplete: str, question: Callable[[Genie], Iterable[Row]]) -> list[str]:
     try:
         rows = question(Genie(Daemon(Home.from_environment(), start=False)))
     except GenieError:

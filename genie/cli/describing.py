@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from genie.cli.output import clean, life_style, paint, table
 from genie.cli.spans import since, until
@@ -16,7 +16,7 @@ HEADER = (
 )  # fmt: skip
 
 
-def roster(rows: list[Row]) -> Iterator[str]:
+def roster(rows: Sequence[Row]) -> Iterator[str]:
     """The table of `genie ls`."""
     cells = [
         (
@@ -93,7 +93,7 @@ def spawned(row: Row) -> Iterator[str]:
     yield "  ".join(words)
 
 
-def chain(answers: list[Row], tier: int | None) -> Iterator[str]:
+def chain(answers: Sequence[Row], tier: int | None) -> Iterator[str]:
     """Tier by tier, what was asked for the team and what it said; an arrow at the one that counted."""
     for answer in answers:
         mark = "→" if answer["tier"] == tier else " "

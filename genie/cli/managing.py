@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from genie.cli.output import as_json, fields, line
 from genie.cli.targets import Targets, act, confirm
 from genie.client import Genie, Row
@@ -40,7 +42,7 @@ def manage(genie: Genie, verb: str, targets: Targets, *, yes: bool, json: bool, 
     return act("killing", lambda: genie.kill(*names, team=team, tags=tags), json=json, quiet=quiet)
 
 
-def _show(rows: list[Row], *, json: bool, quiet: bool) -> None:
+def _show(rows: Sequence[Row], *, json: bool, quiet: bool) -> None:
     """All that is known of runs, one after the other."""
     if json:
         as_json(rows)

@@ -60,9 +60,9 @@ def as_variable(row: Row) -> str:
     text = json.dumps(row)
     room = CUT
     while len(text) > LARGEST and room:
-        text = json.dumps(_cut(row, room) | {"truncated": True})
+        text = json.dumps({**_cut(row, room), "truncated": True})
         room //= 10
-    return text if len(text) <= LARGEST else json.dumps(row | {"payload": {}, "truncated": True})
+    return text if len(text) <= LARGEST else json.dumps({**row, "payload": {}, "truncated": True})
 
 
 def _cut(value: Row, room: int) -> Row:

@@ -13,7 +13,7 @@ import typer
 from genie.cli.failing import sentence
 from genie.cli.outcomes import tokens
 from genie.cli.output import as_json, clean, flush, line, raw, say, warn, working
-from genie.cli.parsing import answer_names, answer_providers, answer_teams, answer_templates, pairs
+from genie.cli.parsing import answer_limits, answer_names, answer_providers, answer_teams, answer_templates, pairs
 from genie.cli.spans import count
 from genie.client import Genie, Row, Run
 from genie.domain.errors import BadInput
@@ -72,6 +72,12 @@ JsonSchema = Annotated[
     str | None, typer.Option("--json-schema", metavar="SCHEMA", help="What its result must fit: a file, or JSON.")
 ]
 ExtraArgs = Annotated[Words, typer.Option(metavar="WORDS", help="More words for the provider's command; repeatable.")]
+Limit = Annotated[
+    Words,
+    typer.Option(
+        metavar="KEY=VALUE", help="A limit of what it starts itself; repeatable.", autocompletion=answer_limits
+    ),
+]
 Keep = Annotated[bool, typer.Option("--keep", help="Leave its pane when it is done.")]
 PromptFile = Annotated[str | None, typer.Option(metavar="FILE", help="Read the prompt from a file; - is stdin.")]
 Output = Annotated[
@@ -86,6 +92,7 @@ def asked(**said: Any) -> Run:  # noqa: ANN401
     lists = ("add_dirs", "files", "depends_on", "context", "tags")
     wanted: Any = said | {key: said[key] or [] for key in lists}
     wanted["env"] = dict(pairs(said["env"] or [], "--env"))
+    wanted["limits"] = dict(pairs(said.get("limits") or [], "--limit"))
     wanted["extra_args"] = _split(said["extra_args"] or [])
     wanted["max_turns"] = None if said["max_turns"] is None else count(said["max_turns"], "--max-turns")
     run: Run = wanted

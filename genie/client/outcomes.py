@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from genie.client.asking import Row, myself, selection, to_path
-from genie.client.daemon import Daemon
+from genie.client.waits import Waiting
 
 if TYPE_CHECKING:
     from genie.client.rows import DoneRow, OutputRow, ResultRow, SummaryRow
@@ -15,15 +15,15 @@ LONG = 600.0
 """Seconds for a look through all that is left behind."""
 
 
-class Outcomes:
+class Outcomes(Waiting):
     """The part of `Genie` that is about outcomes."""
 
-    _daemon: Daemon
-
-    def output(self, session: str) -> str:
+    def output(self, session: str, *, wait: bool = False) -> str:
         """The result of one session as text: what it submitted, else the last message of its provider, or the end of
-        what a plain command wrote. Empty for one that has ended well and said nothing. Raises NotFound, and Failed for
-        one that has failed without a result, or has none yet."""
+        what a plain command wrote; with `wait` once it has ended. Empty for one that has ended well and said nothing.
+        Raises NotFound, and Failed for one that has failed without a result, or has none yet."""
+        if wait:
+            self.wait(session)
         return self.result(session)["result"] or ""
 
     def result(

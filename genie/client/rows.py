@@ -162,7 +162,7 @@ class LastEvent(TypedDict):
 
 class StatusRow(TypedDict):
     """How a session is. `status` is queued, running, idle, waiting, limited, suspended, dead, completed, failed or
-    terminated; `heartbeat_age` is in seconds."""
+    terminated; `heartbeat_age` is in seconds; `notes` are for people."""
 
     status: str
     session_id: str | None
@@ -175,6 +175,7 @@ class StatusRow(TypedDict):
     last_event: LastEvent | None
     heartbeat_age: float | None
     reason: str | None
+    notes: list[str]
 
 
 class Usage(TypedDict):

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from genie.client.asking import Row, caller, chosen
 from genie.client.outcomes import Outcomes
-from genie.client.waits import Waiting
 from genie.domain.errors import BadInput, Failed
 
 if TYPE_CHECKING:
@@ -18,7 +17,7 @@ LONG = 300.0
 """Seconds for what starts processes."""
 
 
-class Running(Outcomes, Waiting):
+class Running(Outcomes):
     """The part of `Genie` that runs sessions."""
 
     def run(self, prompt: str | None = None, *, name: str = "", **asked: Unpack[Run]) -> RunRow:
@@ -62,7 +61,8 @@ class Running(Outcomes, Waiting):
         ids = [str(row["session_id"]) for row in found["sessions"]]
         if wait:
             self._check_said(ids)
-        return self.run(prompt, name=name, **{**asked, "pipe": ids})
+        asked["pipe"] = [*asked.get("pipe", ()), *ids]
+        return self.run(prompt, name=name, **asked)
 
     def retry(
         self,

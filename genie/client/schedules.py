@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from genie.client.asking import Row, segment
+from genie.client.asking import AnyRow, Row, segment
 from genie.client.daemon import Daemon
 
 LONG = 300.0
@@ -18,7 +18,7 @@ class Schedules:
         self,
         name: str,
         kind: str,
-        wanted: Row,
+        wanted: AnyRow,
         *,
         cron: str | None = None,
         every: str | float | None = None,
@@ -34,7 +34,7 @@ class Schedules:
         what is wrong with the request."""
         said = {"cron": cron, "every": every, "at": at, "in": in_}
         how = {"timezone": timezone, "missed": missed, "overlap": overlap, "paused": paused}
-        body = {"name": name, "kind": kind, "wanted": wanted, **said, **how}
+        body = {"name": name, "kind": kind, "wanted": dict(wanted), **said, **how}
         return dict(self._daemon.request("POST", "/v1/schedules", body, timeout=LONG))
 
     def schedules(self, *, timeout: float = 60.0) -> list[Row]:

@@ -172,7 +172,14 @@ class Engine:
     def _open_all(self, dsn: str) -> None:
         moved = bootstrap.migrate(dsn)
         log.info("migrated", before=moved[0], after=moved[1])
-        opened = bootstrap.open_registry(self.home, dsn, on_lost=self._lost)
+        self._open = bootstrap.open_registry(self.home, dsn, on_lost=self._lost)
+        try:
+            self._begin(self._open)
+        except BaseException:
+            self._close()  # else what is open holds the host against the next try
+            raise
+
+    def _begin(self, opened: bootstrap.Open) -> None:
         world = bootstrap.open_world(self.home, self.configured, opened.registry, self.database, watch=self._watch)
         resume = self.configured.resume
         pacemaker = Pacemaker(
@@ -184,7 +191,7 @@ class Engine:
             registry_away=self._away,
             registry_back=self._ready,
         )
-        self._open, self._world, self.pacemaker = opened, world, pacemaker
+        self._world, self.pacemaker = world, pacemaker
         self.reader = Reader(world, bootstrap.wakes(poll=POLL))
         self._record(Kind.DAEMON_STARTED)
         self.reader.start()

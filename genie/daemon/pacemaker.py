@@ -18,6 +18,7 @@ from genie.daemon.librarian import Librarian
 from genie.daemon.sampler import Sampler
 from genie.domain.errors import GenieError, RegistryAway, Stale
 from genie.domain.settle import Learn
+from genie.services.leave import catch_up
 from genie.services.orphans import close_orphans
 from genie.services.quota import enforce_quotas
 from genie.services.reconcile import Errand, Pass, reconcile
@@ -135,6 +136,8 @@ class Pacemaker:
             if not self.passes:  # the daemon before may have died right after its start
                 self._world.launches.forget_token(run.id)
             self._world.watch(run)
+        if not self.passes:
+            catch_up(self._world, done.live)
         for errand in done.errands:
             self._send(errand)
         self._quotas = done.quotas

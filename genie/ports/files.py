@@ -98,6 +98,14 @@ class Launches(Protocol):
         """Tell outsiders about a session, at once and whole: a JSON file `what` ("started", "ended") in its folder."""
         ...
 
+    def marked(self, session: UUID, what: str) -> bool:
+        """Whether outsiders were told that."""
+        ...
+
+    def unended(self) -> list[UUID]:
+        """Sessions with a folder of genie's of whose end outsiders were not told. Raises Failed."""
+        ...
+
     def withdraw(self, run: UUID) -> None:
         """Remove a launch file nobody has read."""
         ...

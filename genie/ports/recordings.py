@@ -22,7 +22,7 @@ class Recordings(Protocol):
         ...
 
     def fifo(self, session: UUID) -> str:
-        """Where the session's input is, in its folder; its attendant makes it."""
+        """Where the session's input is, in its folder."""
         ...
 
     def hear(self, tape: Tape, *, final: bool = False) -> Heard:
@@ -39,7 +39,15 @@ class Recordings(Protocol):
 class Inputs(Protocol):
     """The inputs of sessions that are fed line by line."""
 
+    def make(self, path: str) -> None:
+        """Make an input, empty, where it is missing: who writes to it waits for its reader. Raises Failed."""
+        ...
+
+    def remove(self, path: str) -> None:
+        """Remove it with its session, where it is still there: who writes to it would wait for ever. Raises Failed."""
+        ...
+
     def feed(self, path: str, message: str | None) -> None:
         """Hand over a message, whole; None says that no more will come. Raises NotAllowed where nobody reads any
-        more, TimedOut where the reader is busy for seconds, Failed."""
+        more, TimedOut where the reader is busy, or does not come, for seconds, Failed."""
         ...

@@ -11,6 +11,7 @@ from genie.domain.events import Kind, event
 from genie.domain.session import Run, Standing
 from genie.ports import Attempt, Tx
 from genie.services.capture import capture
+from genie.services.clear import end_container
 from genie.services.family import bring_family
 from genie.services.limits import check_tree_room
 from genie.services.start import start
@@ -118,3 +119,4 @@ def end_leftovers(world: World, seen: Standing) -> None:
         started=pane.started if pane else None,
         grace=LEFTOVER_GRACE,
     )
+    end_container(world, seen)

@@ -15,6 +15,7 @@ from genie.domain.result import Result
 from genie.domain.session import Session, Standing
 from genie.ports import Tx
 from genie.services.judge import judge_result
+from genie.services.put_on import put_on
 from genie.services.take_in import drain, outcome_of
 from genie.services.world import World
 
@@ -36,6 +37,8 @@ def ending(world: World, standing: Standing) -> Ending:
     if standing.session is None:
         return Ending()
     try:
+        if standing.run and standing.session.attend is None:
+            put_on(world, standing.run)
         drain(world, standing.session.id)
         outcome = outcome_of(world, standing.session.id)
         submitted = world.registry.results([standing.session.id]).get(standing.session.id)
@@ -97,8 +100,8 @@ def _why(agent: Agent, ending: Ending, end: End) -> str:
     """Why it has not succeeded, in one line."""
     if agent.life is Life.TERMINATED:
         return "terminated"
-    misfits = f"its result does not fit the schema: {'; '.join(ending.misfits)}" if ending.misfits else None
-    said = ending.error or ending.outcome.error or misfits
+    misfits = f"its result does not fit the schema: {'; '.join(ending.misfits)}"
+    said = ending.error or ending.outcome.error or (misfits if ending.misfits and end.left_by_itself else None)
     if said:
         return _head(said)
     return f"{agent.reason or 'failed'}{f' ({end})' if end != End() else ''}"

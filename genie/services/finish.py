@@ -12,6 +12,7 @@ from genie.domain.events import Event, Kind, event
 from genie.domain.session import PaneIdentity, Run, Standing
 from genie.domain.team import tmux_name
 from genie.ports import Tx, Wanted
+from genie.services.clear import after_run, end_container
 from genie.services.conclude import Ending, conclude, ending
 from genie.services.leave import leave
 from genie.services.world import World
@@ -29,12 +30,14 @@ def finish(world: World, standing: Standing) -> Standing:
     """
     end = _end_of(world, standing)
     _end_processes(world, standing)
+    end_container(world, standing)
     said = ending(world, standing) if _for_good(standing.agent) else Ending()
     world.fault("finish.ended")
     _close_pane(world, standing)
     world.fault("finish.closed")
     settled = _settle(world, standing, end, said)
     leave(world, settled)
+    after_run(world, settled)
     if settled.agent.life is Life.TERMINATED and settled.agent.team_tier is None:
         _close_home_of_one(world, settled.agent)
     return settled

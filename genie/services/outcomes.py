@@ -8,10 +8,12 @@ from uuid import UUID
 
 from genie.domain.agent import ENDED, Agent, Life
 from genie.domain.conversation import Outcome, Tokens
+from genie.domain.envelope import SessionResult
 from genie.domain.errors import Failed
 from genie.domain.result import Result
 from genie.domain.selecting import Match, Selection, one_of
 from genie.domain.session import Session, Way
+from genie.services.conclude import results_of
 from genie.services.selecting import select
 from genie.services.status import WORDS, word_of
 from genie.services.take_in import outcome_of
@@ -46,6 +48,17 @@ class Known:
 def collect(world: World, wanted: Selection) -> list[Known]:
     """What these sessions have come to, those of the words first and in their order. Raises what `select` raises."""
     return known(world, select(world, wanted, past=True))
+
+
+def told_so_far(world: World, sessions: Sequence[UUID]) -> list[SessionResult]:
+    """What these sessions have come to by now, in their order, as it is given to another; what has said nothing is left
+    out."""
+    told = {one.session: one for one in results_of(world, sessions)}
+    rest = tuple(str(session) for session in sessions if session not in told)
+    for one in collect(world, Selection(words=rest)) if rest else ():
+        if one.session and one.text is not None:
+            told[one.session] = SessionResult(session=one.session, name=one.agent.name, text=one.text)
+    return [told[session] for session in sessions if session in told]
 
 
 def output(world: World, wanted: Selection) -> Known:

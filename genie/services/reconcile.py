@@ -48,6 +48,7 @@ from genie.domain.settle import (
 from genie.services.begin import begin, carry_on
 from genie.services.capture import capture, unnamed
 from genie.services.claim import claim
+from genie.services.clear import after_run, has_supplies
 from genie.services.conclude import Ending, conclude, ending, verdict
 from genie.services.dress import show_state
 from genie.services.expire import expire
@@ -291,7 +292,15 @@ def _declare(world: World, standing: Standing, seen: Look, done: Pass, *, at: da
     if seen.sight is Sight.DEAD:
         show_state(world, saved, run)
         leave(world, ended)
+    _clear_up(world, ended, done)
     return ended
+
+
+def _clear_up(world: World, ended: Standing, done: Pass) -> None:
+    """Have what the session was supplied with cleared away. git and container engines take their time."""
+    if ended.agent.life in ENDED and has_supplies(world, ended):
+        agent = ended.agent
+        done.errands.append(Errand(agent.id, agent.name, Rest("its run is over"), lambda: after_run(world, ended)))
 
 
 def _let_down(world: World, standing: Standing, step: GiveUp | Forsake | TimeOut, done: Pass) -> None:
@@ -321,6 +330,7 @@ def _give_up(world: World, standing: Standing, why: Never, done: Pass) -> None:
         done.look_at_all = True
     show_state(world, saved, current.run)
     leave(world, Standing(saved, current.session, current.run))
+    _clear_up(world, Standing(saved, current.session, current.run), done)
 
 
 def _forsake(world: World, standing: Standing, need: Need, done: Pass) -> None:
@@ -337,6 +347,7 @@ def _forsake(world: World, standing: Standing, need: Need, done: Pass) -> None:
         conclude(tx, Standing(saved, current.session, None), Ending(error=error), now=now)
         end_family(tx, saved, Desired.STOPPED, now=now)
         done.look_at_all = True
+    _clear_up(world, Standing(saved, current.session, None), done)
 
 
 def _errand(world: World, standing: Standing, step: Step) -> Errand:

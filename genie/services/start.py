@@ -16,8 +16,10 @@ from genie.domain.envelope import with_context
 from genie.domain.errors import Failed, Foreign, GenieError, MissingProgram, NotAllowed, TerminalAway, Unreachable
 from genie.domain.events import Kind, event
 from genie.domain.session import Attend, PaneIdentity, PaneSeen, Run, ServerIdentity, Session, Standing
+from genie.services.clear import after_run
 from genie.services.conclude import Ending, conclude, results_of
 from genie.services.dress import face
+from genie.services.leave import tell_started
 from genie.services.world import World
 
 RETRY_AFTER_FAULT = timedelta(seconds=5)
@@ -146,12 +148,15 @@ def _attend(world: World, session: Session, run: Run, attend: Attend) -> dict[st
     elif attend.inject:
         results = results_of(world, [need.source for need in world.registry.needs(session.id)])
         path = world.launches.keep_prompt(run.id, with_context(first or "", results))
+    fifo = world.recordings.fifo(session.id) if attend.keep_open else None
+    if fifo:
+        world.inputs.make(fifo)
     return {
         "form": attend.screen,
         "log": world.recordings.path(session.id),
         "stdin": path,
         "keep_open": attend.keep_open,
-        "fifo": world.recordings.fifo(session.id) if attend.keep_open else None,
+        "fifo": fifo,
     }
 
 
@@ -225,11 +230,9 @@ def _live(world: World, agent: Agent, run: Run, pane: PaneIdentity) -> Standing:
     world.fault("start.committed")
     world.launches.forget_token(run.id)
     world.watch(live)
-    if session.attend:
-        with suppress(GenieError):  # the session runs all the same
-            said = {"session_id": str(session.id), "name": saved.name, "at": now.isoformat(), "pid": pane.pid}
-            world.launches.mark(session.id, "started", said)
-    return Standing(saved, session, live)
+    standing = Standing(saved, session, live)
+    tell_started(world, standing)
+    return standing
 
 
 def _undo(world: World, agent: Agent, run: Run, pane: PaneIdentity | None, error: GenieError) -> None:
@@ -255,6 +258,7 @@ def _undo(world: World, agent: Agent, run: Run, pane: PaneIdentity | None, error
         if run.why is not Why.SPAWN:
             tx.close_attempt(run.id, f"failed: {error.message}")
     world.flights.hold(agent.id, until=now + RETRY_AFTER_FAULT)
+    after_run(world, Standing(failed, current.session, current.run))
 
 
 def _close(world: World, pane: PaneIdentity) -> None:

@@ -17,8 +17,8 @@ from genie.domain.result import Bond
 from genie.domain.session import Launch, Standing
 from genie.ports import Plan, Sandbox
 from genie.services.clear import clear_former, take_back
-from genie.services.conclude import results_of
 from genie.services.order import Assignment, Order
+from genie.services.outcomes import told_so_far
 from genie.services.plan import Planned, Supplied
 from genie.services.world import World
 
@@ -117,7 +117,7 @@ def supply(world: World, planned: Planned, *, rehearsed: bool = False) -> Suppli
     schema = None if wanted.schema is None else world.supplies.schemas.keep(wanted.schema, base=here)
     files = [world.supplies.attachment(path, base=here) for path in wanted.files]
     sandbox = _sandbox(world, planned, wanted)
-    prompt = whole_prompt(order.prompt, results=results_of(world, _fed_by(order)), files=files)
+    prompt = whole_prompt(order.prompt, results=told_so_far(world, _fed_by(order)), files=files)
     name = None if rehearsed else worktree_name(planned)
     made = None if name is None else world.supplies.worktrees.make(base, name)
     return Supplied(

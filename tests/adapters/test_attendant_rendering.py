@@ -150,6 +150,36 @@ def test_an_error_and_the_failure_it_causes_are_one() -> None:
     assert shown == "no\n✗ failed · 0.0 s\n"
 
 
+# ---- gemini ---------------------------------------------------------------------------------
+
+
+def test_a_session_of_gemini() -> None:
+    assert (
+        render(
+            "gemini",
+            {"type": "init", "session_id": "s", "model": "flash"},
+            {"type": "message", "role": "user", "content": "do it"},
+            {"type": "message", "role": "assistant", "content": "I lo", "delta": True},
+            {"type": "message", "role": "assistant", "content": "ok.", "delta": True},
+            {"type": "tool_use", "tool_name": "run_shell_command", "parameters": {"command": "seq 3"}},
+            {"type": "tool_result", "status": "success", "output": "1\n2"},
+            {"type": "tool_result", "status": "error", "error": {"message": "no"}},
+            {"type": "tool_result", "status": "success"},
+            {
+                "type": "result",
+                "status": "success",
+                "stats": {"input_tokens": 200, "output_tokens": 14, "duration_ms": 325},
+            },
+        )
+        == "I look.\n● run_shell_command  seq 3\n    1\n    2\n    no\n✓ 200 in, 14 out · 0.3 s\n"
+    )
+
+
+def test_a_failure_of_gemini() -> None:
+    record = {"type": "result", "status": "error", "error": {"message": "no credit"}}
+    assert render("gemini", {"type": "error", "message": "hm"}, record) == "hm\nno credit\n✗ 0 in, 0 out · 0.0 s\n"
+
+
 # ---- others, and anything -------------------------------------------------------------------
 
 
@@ -166,7 +196,7 @@ def test_lines_of_json_show_their_text(record: object, row: str) -> None:
     assert render("ndjson", record) == row
 
 
-@pytest.mark.parametrize("form", ["claude", "codex", "ndjson"])
+@pytest.mark.parametrize("form", ["claude", "codex", "gemini", "ndjson"])
 def test_a_line_that_is_no_json_is_shown_as_it_is(form: str) -> None:
     assert make(form).line(b"plain \xff words\r") == "plain \ufffd words\n"
     assert make(form).line(b"[" * 100_000 + b"\x1b") != ""
@@ -216,7 +246,7 @@ KINDS = [
 
 
 @given(
-    st.sampled_from(["claude", "codex", "ndjson"]),
+    st.sampled_from(["claude", "codex", "gemini", "ndjson"]),
     st.sampled_from(KINDS),
     st.dictionaries(st.sampled_from(KEYS), VALUES),
 )

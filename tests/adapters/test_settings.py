@@ -268,7 +268,7 @@ def test_an_unknown_key_has_its_line_and_the_nearest_key(home: Home) -> None:
         ("[sandbox.images]\nclaude = 3", 2, "sandbox.images", "does not name an image each", "claude ="),
         ("[sandbox]\nimages = { claude = '' }", 2, "sandbox.images", "does not name an image each", "claude ="),
         ("[sandbox]\nimages = 'claude'", 2, "sandbox.images", "does not name an image each", "claude ="),
-        ("[sandbox]\nimages = \"'open\"", 2, "sandbox.images", "does not read as images", ""),
+        ('[sandbox]\nimages = "\'open"', 2, "sandbox.images", "does not read as images", ""),
         ("[[sandbox.images]]\nclaude = 'x'", 1, "sandbox.images", "does not name an image each", ""),
         ("[claude]\nbinary = ''", 2, "claude.binary", "is not a text", ""),
         ("[claude]\nextra_args = ['a', 3]", 2, "claude.extra_args", "is not a list of texts", "write"),

@@ -133,6 +133,10 @@ def test_a_dry_run_prints_the_plan(peer: Peer, genie: Run) -> None:
         "color": "blue",
         "restart": "on-failure",
         "auto_resume": True,
+        "parent": "lead",
+        "depth": 1,
+        "ttl": 90.0,
+        "limits": {"children": 5, "memory": 2**30},
     }
     peer.answers["POST /v1/agents"] = plan
     said = genie("spawn", "engineer", "--dry-run")
@@ -142,6 +146,10 @@ def test_a_dry_run_prints_the_plan(peer: Peer, genie: Run) -> None:
         "create: there is none",
         "claude 'a b'",
         "→ 3  $GENIE_TEAM",
+        "lead, at depth 1",
+        "90 s",
+        "children 5",
+        "memory 1GiB",
         "nothing was started",
     ):
         assert words in said.out
@@ -152,18 +160,28 @@ def test_a_dry_run_prints_the_plan(peer: Peer, genie: Run) -> None:
 @pytest.mark.parametrize(("state", "code"), [("done", 0), ("failed", 1), ("terminated", 1), ("suspended", 1)])
 def test_wait_ends_with_the_agent(peer: Peer, genie: Run, state: str, code: int) -> None:
     peer.answers["POST /v1/agents"] = ANSWER
-    peer.answers["GET /v1/agents/engineer/wait"] = row("engineer", state=state, reason="exit", exit_code=3)
+    wait, ended = "POST /v1/sessions/wait", row("engineer", state=state, reason="exit", exit_code=3)
+    known = {key: ended[key] for key in ("name", "session_id", "state", "reason")} | {"agent_id": "id"}
+    found = known | {"state": "running", "ended": False, "past_session": None}
+    peer.answers["GET /v1/sessions"] = {"sessions": [found], "notes": [], "after": 4}
+    peer.answers[wait] = {"ended": [known | {"success": code == 0}], "pending": [], "after": 5}
+    peer.answers["GET /v1/agents/engineer"] = ended
     said = genie("spawn", "engineer", "--wait", "--timeout", "1m", "--json")
     assert said.code == code
     assert (said.json["state"], said.json["exit_code"], said.json["decision"]) == (state, 3, "create")
-    assert float(peer.last("GET /v1/agents/engineer/wait").query["timeout"][0]) == pytest.approx(60, abs=5)
+    assert peer.last("GET /v1/sessions").query == {"word": [ANSWER["session_id"]]}
+    assert peer.last(wait).body["timeout"] == pytest.approx(60, abs=5)
 
 
 def test_wait_that_takes_too_long_is_124(peer: Peer, genie: Run) -> None:
     peer.answers["POST /v1/agents"] = ANSWER
-    peer.answers["GET /v1/agents/engineer/wait"] = (504, error("timed_out", "'engineer' still runs"))
+    one = {"name": "engineer", "session_id": "s", "agent_id": "id", "state": "running", "reason": None}
+    found = one | {"ended": False, "past_session": None}
+    peer.answers["GET /v1/sessions"] = {"sessions": [found], "notes": [], "after": 4}
+    peer.answers["POST /v1/sessions/wait"] = {"ended": [], "pending": [found], "after": 5}
     said = genie("spawn", "engineer", "--wait", "--timeout", "0.01s")
     assert said.code == 124
+    assert said.err == "genie: not ended in 0.01 s: engineer — they go on; wait again\n"
     assert said.out.startswith("engineer  running")
 
 

@@ -105,7 +105,7 @@ def test_a_stream_gives_lines_over_chunk_borders(home: Home, peer: Peer) -> None
 def test_a_stream_that_is_cut_is_an_error_and_no_end(home: Home, peer: Peer) -> None:
     peer.answers["GET /v1/events"] = Lines([{"id": 1}], cut=True)
     events = asking(home).events()
-    assert next(events) == {"id": 1}
+    assert next(events)["id"] == 1
     with pytest.raises(errors.Unreachable, match="went away"):
         next(events)
 
@@ -136,13 +136,6 @@ def test_a_daemon_that_is_still_starting_is_waited_for(home: Home, peer: Peer) -
     answers = iter([(503, error("unreachable", "starting", state="starting")), [row("a")]])
     peer.answers["GET /v1/agents"] = lambda _: next(answers)
     assert asking(home, start=True).ls()[0]["name"] == "a"
-
-
-def test_wait_asks_on_until_its_own_deadline(home: Home, peer: Peer) -> None:
-    peer.answers["GET /v1/agents/a/wait"] = (504, error("timed_out", "not yet"))
-    with pytest.raises(errors.TimedOut):
-        asking(home).wait("a", timeout=0.05)
-    assert float(peer.asked[0].query["timeout"][0]) == pytest.approx(0.05, abs=0.02)
 
 
 def test_a_daemon_that_says_nothing_is_unreachable_in_time(home: Home, peer: Peer) -> None:

@@ -15,6 +15,7 @@ from genie.domain.amounts import Wrong
 from genie.domain.errors import LimitReached
 from genie.domain.tree import (
     KEYS,
+    ROOT_RATE,
     SAMPLES_OVER,
     Branch,
     Breach,
@@ -27,6 +28,7 @@ from genie.domain.tree import (
     Weight,
     Wish,
     below,
+    check_room,
     check_spawn,
     heir,
     leaves_first,
@@ -261,3 +263,22 @@ FAMILY = [Weight(id_(1), 1.0), Weight(id_(3), 5.0), Weight(id_(2), 3.0)]
 def test_who_is_ended_over_the_quota(policy: Breach, samples: int, ended: tuple[UUID, ...]) -> None:
     assert victims(policy, id_(1), FAMILY, samples_over=samples) == ended
     assert victims(policy, id_(1), [], samples_over=samples) == ()
+
+
+def test_a_limit_that_is_called_limits() -> None:
+    with pytest.raises(Wrong, match="unknown limit 'limits'"):
+        read_wish({"limits": 3})
+
+
+def test_a_tree_that_grows_too_fast_is_named_as_a_tree() -> None:
+    limits = Limits().over(read_wish({"rate": "2/s"}))
+    line = [branch(2, name="child", limits=limits), branch(name="root", limits=limits)]
+    with pytest.raises(LimitReached, match="the tree of 'root' spawns faster than 8/s"):
+        check_spawn(line, Pace(of_parent=0, of_tree=ROOT_RATE * 2))
+
+
+@pytest.mark.parametrize(("size", "said"), [(512 * 2**10, "512KiB"), (3 * 2**20, "3MiB")])
+def test_small_memory_is_told_in_small_units(size: int, said: str) -> None:
+    line = [branch(name="root", limits=Limits().over(read_wish({"memory": "1KiB"})), memory=size)]
+    with pytest.raises(LimitReached, match=f"uses {said} of 1KiB"):
+        check_room(line)

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any
 from genie.client import Daemon
 from genie.paths import Home
 from tests.fixtures.daemon import FAKES, Genie, belonging, environ, environment
-from tests.fixtures.postgres import TEMPLATE, database
+from tests.fixtures.postgres import TEMPLATE, ask, database
 from tests.fixtures.quick import Quick, quick
 from tests.fixtures.tmux import Tmuxes, until
 
@@ -25,7 +26,7 @@ ARTS = 8
 
 
 @contextmanager
-def one_for_all(server: str) -> Iterator[Quick]:
+def one_for_all(server: str, **env: str) -> Iterator[Quick]:
     """A genie with its daemon, tmux server and database, for all the tests of a module."""
     directory = Path(tempfile.mkdtemp(prefix="gt-", dir="/tmp"))
     tmux = Tmuxes(str(directory / "s"), directory / "home")
@@ -33,7 +34,7 @@ def one_for_all(server: str) -> Iterator[Quick]:
         with database(server, template=TEMPLATE) as dsn:
             for name in ("home", "user", "project"):
                 (directory / name).mkdir()
-            genie = quick(Genie(directory, tmux, environment(directory, tmux, dsn)))
+            genie = quick(Genie(directory, tmux, environment(directory, tmux, dsn) | env))
             try:
                 yield genie
             finally:
@@ -108,3 +109,18 @@ def marker(genie: Genie, row: Row, what: str) -> Row | None:
 def heard(genie: Genie, session: str) -> list[str]:
     """What the fake claude was told in that session."""
     return [str(record["heard"]) for record in genie.starts() if record.get("session") == session]
+
+
+def edges(genie: Genie, name: str) -> list[tuple[object, ...]]:
+    """Of which sessions an agent's has been told, by the names of their agents, and why."""
+    statement = (
+        "select n.name, e.bond from edges e join agents a on a.session_id = e.session_id"
+        " join sessions s on s.id = e.source_id join agents n on n.id = s.agent_id where a.name = '{}' order by n.name"
+    )
+    return ask(genie.env["GENIE_DATABASE_URL"], statement.format(name))
+
+
+def events_of(genie: Genie, tag: str) -> Counter[str]:
+    """How many events of each kind the sessions with that tag have."""
+    statement = "select e.kind from events e join agents a on a.id = e.agent_id where '{}' = any(a.tags)"
+    return Counter(str(kind) for (kind,) in ask(genie.env["GENIE_DATABASE_URL"], statement.format(tag)))

@@ -14,7 +14,6 @@ import pytest
 
 from genie.client import Daemon
 from genie.client import Genie as Client
-from genie.client.following import follow
 from genie.domain.errors import BadInput
 from genie.paths import Home
 from tests.e2e.forest import SLEEP, Inside, Row, child, root, rows, token_of
@@ -294,10 +293,11 @@ def test_the_python_client_follows_as_well(genie: Genie) -> None:
     genie("spawn", "a", *SLEEP)
     genie.kill_daemon()
     lost: list[int] = []
-    stream = follow(Home(genie.home), after=0, types=["daemon.started"], on_lost=lambda: lost.append(1))
+    client = Client(Daemon(Home(genie.home)))
     with pytest.MonkeyPatch.context() as patch:
         for name, value in genie.env.items():
             patch.setenv(name, value)
+        stream = client.subscribe(after=0, types=["daemon.started"], on_lost=lambda: lost.append(1))
         assert next(stream)["kind"] == next(stream)["kind"] == "daemon.started"
         genie.kill_daemon()
         assert next(stream)["kind"] == "daemon.started"

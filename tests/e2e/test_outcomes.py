@@ -69,7 +69,7 @@ def test_what_is_left_behind_goes_and_nothing_else(genie: Genie) -> None:
     assert [path.name for path in genie.home.glob("worktrees/*/*") if path.is_dir()] == ["work"]
     assert genie.state("lives") == "running"
     assert genie.json("collect", "kept")[0]["status"] == "completed"
-    assert genie.kinds("kept")[-1] == "done"
+    assert genie.kinds("kept")[-2:] == ["done", "worktree_removed"]
 
 
 def _repository(genie: Genie) -> None:

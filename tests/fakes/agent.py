@@ -52,7 +52,8 @@ def options() -> argparse.ArgumentParser:
     parser.add_argument("--print", "-p", action="store_true")
     for name in ("--output-format", "--input-format"):
         parser.add_argument(name, choices=("text", "stream-json"))
-    parser.add_argument("--max-turns")
+    for name in ("--max-turns", "--json-schema"):
+        parser.add_argument(name)
     parser.add_argument("prompt", nargs="?")
     return parser
 

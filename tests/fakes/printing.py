@@ -1,17 +1,24 @@
 """Claude Code without a screen (`--print`), as 2.1 was seen to behave: a prompt from stdin, or with `--input-format
 stream-json` messages line by line; stream-json out. Orders are those of console.py that end or delay it.
 
-What it hears is noted in FAKE_AGENT_LOG. Standard library only.
+    [[sh:genie ls]]                       run that, as its tool would; what it prints is the answer
+
+What it hears is noted in FAKE_AGENT_LOG. FAKE_AGENT_SCRIPT names a file that has orders for prompts without any: a JSON
+array of pairs, a pattern that is searched in the line `model MODEL` and the prompt below it, and the orders; the first
+that matches counts. Standard library only.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, NoReturn
 
 from tests.fakes.console import Book, note, orders
@@ -48,9 +55,11 @@ class Printer:
         self.emit(type="system", subtype="init", cwd=os.path.realpath(os.curdir), model=MODEL)
         self.book.heard(text)
         answer = f"ok: {text}"
-        given = orders(text)
+        given = orders(text) or orders(scripted(text))
         for order in given:
-            if order.name == "slow":
+            if order.name == "sh":
+                answer = self.bash(order.argument)
+            elif order.name == "slow":
                 time.sleep(float(order.argument))
             elif order.name == "hang":
                 signal.pause()
@@ -62,6 +71,16 @@ class Printer:
         for order in given:
             if order.name == "exit":
                 self.leave(order.number)
+
+    def bash(self, command: str) -> str:
+        """Use a tool; what it has printed."""
+        call = {"type": "tool_use", "id": f"tool-{self.turns}", "name": "Bash", "input": {"command": command}}
+        self.emit(type="assistant", message={"role": "assistant", "model": MODEL, "content": [call]})
+        done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+        said = (done.stdout + done.stderr).strip()
+        result = {"type": "tool_result", "tool_use_id": call["id"], "content": said, "is_error": done.returncode != 0}
+        self.emit(type="user", message={"role": "user", "content": [result]})
+        return said
 
     def answer(self, text: str) -> None:
         self.book.said(text)
@@ -80,6 +99,14 @@ class Printer:
             modelUsage=models,
             total_cost_usd=COST * self.turns,
         )
+
+
+def scripted(prompt: str) -> str:
+    """The orders that the script has for a prompt."""
+    path = os.environ.get("FAKE_AGENT_SCRIPT")
+    model = sys.argv[sys.argv.index("--model") + 1] if "--model" in sys.argv else ""
+    pairs = json.loads(Path(path).read_text(encoding="utf-8")) if path else []
+    return next((str(said) for pattern, said in pairs if re.search(pattern, f"model {model}\n{prompt}")), "")
 
 
 def whole() -> str:

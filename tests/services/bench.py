@@ -51,6 +51,7 @@ class Bench:
         self.places = MemoryPlaces()
         self.supplies = MemorySupplies()
         self.recordings = MemoryRecordings()
+        self.machine.folders = self.recordings.folders
         self.leavings = MemoryLeavings()
         self.ids = SeededIds()
         self.secrets = SeededSecrets()

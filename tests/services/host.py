@@ -142,6 +142,12 @@ class MemoryLaunches:
             raise self._machine.fails["mark"]
         self._machine.marks[session, what] = dict(said)
 
+    def marked(self, session: UUID, what: str) -> bool:
+        return (session, what) in self._machine.marks
+
+    def unended(self) -> list[UUID]:
+        return [session for session in self._machine.folders if (session, "ended") not in self._machine.marks]
+
     def withdraw(self, run: UUID) -> None:
         self._machine.waiting.pop(run, None)
         self._machine.tokens.pop(run, None)

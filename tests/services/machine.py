@@ -124,6 +124,7 @@ class Machine:
         self.told: set[UUID] = set()
         self.attended: dict[UUID, dict[str, object]] = {}
         self.marks: dict[tuple[UUID, str], dict[str, object]] = {}
+        self.folders: set[UUID] = set()
         self.tokens: dict[UUID, str] = {}
         self.logs: dict[UUID, str] = {}
         self.executions: list[Execution] = []

@@ -26,6 +26,7 @@ class MemoryRecordings:
         self.troubles: list[GenieError] = []
         self.heard: list[str] = []
         self.fed: list[tuple[str, str | None]] = []
+        self.inputs: set[str] = set()
 
     def path(self, session: UUID) -> str:
         self.folders.add(session)
@@ -60,8 +61,14 @@ class MemoryRecordings:
         past = {**_past(tape), tape.path: tape.position.get("at", 0)}
         return replace(tape, path=path, position={"at": past.pop(path, 0), "past": past})
 
-    def feed(self, path: str, message: str | None) -> None:
+    def make(self, path: str) -> None:
         """`genie.ports.Inputs`."""
+        self.inputs.add(path)
+
+    def remove(self, path: str) -> None:
+        self.inputs.discard(path)
+
+    def feed(self, path: str, message: str | None) -> None:
         if self.troubles:
             raise self.troubles.pop(0)
         self.fed.append((path, message))

@@ -380,6 +380,9 @@ def test_a_result_that_does_not_fit_is_a_failure(bench: Bench) -> None:
     says(bench, '{"a": 1}', "b")
     ends(bench, "b")
     assert (bench.life("b"), result(bench, "b").structured) == (Life.DONE, {"a": 1})
+    go(bench, "c", schema='{"required": ["a"]}')
+    ends(bench, "c", code=2)
+    assert result(bench, "c").error == "exit (exit code 2)"
 
 
 # ---- waiting for others ---------------------------------------------------------------------

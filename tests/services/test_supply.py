@@ -14,7 +14,7 @@ from genie.domain.events import Kind
 from genie.domain.result import Bond, Result
 from genie.domain.session import Session
 from genie.ports import WorktreeState
-from genie.services.order import Assignment, Order
+from genie.services.order import Assignment, Order, again, kept
 from genie.services.spawn import Spawned, rehearse, spawn
 from tests.services.bench import Bench, env_of
 from tests.services.machine import HOME
@@ -256,6 +256,14 @@ def test_the_order_is_kept_as_it_was_given(bench: Bench) -> None:
     assert isinstance(wanted, dict)
     assert (list(wanted["files"]), wanted["worktree"]) == (["notes.md"], "")
     assert wanted["schema"] == f"{HOME}/schemas/0.json"
+
+
+def test_what_was_said_for_the_environment_is_said_again_without_being_kept(bench: Bench) -> None:
+    asked = order(bench, env={"TOKEN": "s3cret", "GONE": "x"})
+    stored = kept(asked)
+    assert "s3cret" not in repr(stored)
+    caller = replace(bench.caller(), env={"TOKEN": "s3cret", "FOUND": "around"})
+    assert again(stored, caller).env == {"TOKEN": "s3cret"}
 
 
 # ---- schemas ---------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -62,7 +63,7 @@ def command(
         _tell(rows, place)
 
 
-def _start(genie: Genie) -> list[Row]:
+def _start(genie: Genie) -> Sequence[Row]:
     """Start those that do not run. What runs already is left alone."""
     folder = _make_folder()
     with contextlib.suppress(Conflict):
@@ -101,7 +102,7 @@ def _spawn(genie: Genie, name: str, folder: Path) -> Row:
     )
 
 
-def _cast(genie: Genie) -> list[Row]:
+def _cast(genie: Genie) -> Sequence[Row]:
     """The agents that the demo has made and that are not terminated."""
     try:
         rows = genie.ls(team=TEAM, tags=[TAG], everything=True)
@@ -157,7 +158,7 @@ def _remove_files() -> list[str]:
     return [str(file) for file in files]
 
 
-def _tell(rows: list[Row], place: Row) -> None:
+def _tell(rows: Sequence[Row], place: Row) -> None:
     for row in rows:
         for text in spawned(row):
             line(text)

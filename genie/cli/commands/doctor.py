@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 
 from genie.cli.failing import exit_code
 from genie.cli.output import as_json, line, table, working
@@ -25,6 +26,7 @@ def command(json: AsJson = False) -> int:
     tmux, database, providers, permissions. Exit code 1 when something fails.
     """
     code = 0
+    checks: Sequence[Row]
     try:
         with working("looking…"):
             checks = reach().doctor()
@@ -39,7 +41,7 @@ def command(json: AsJson = False) -> int:
     return code or int(any(check["status"] == "fail" for check in checks))
 
 
-def _without_daemon(error: GenieError) -> list[Row]:
+def _without_daemon(error: GenieError) -> Sequence[Row]:
     """What can be seen from here when there is no daemon to look."""
     home = Home.from_environment().root
     tmux = shutil.which("tmux")

@@ -40,8 +40,9 @@ def command(
     0 when it is done, 1 when it has failed.
     """
     kinds = _kinds(types, thinking=thinking)
-    group = {"team": team, "tags": tag or [], "latest": latest}
-    heard = reach().listen(*(sessions or []), **group, types=kinds, on_lost=lambda: warn(LOST))
+    genie = reach()
+    chosen = genie.select(*(sessions or []), team=team, tags=tag or [], latest=latest)
+    heard = genie.listen_to(chosen, types=kinds, on_lost=lambda: warn(LOST))
     shown = Conversation(timestamps=timestamps, named=len(heard.sessions) > 1)
     for row in heard:
         if json:

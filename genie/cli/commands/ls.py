@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -39,10 +40,10 @@ def command(
     """Show the agents and how they are."""
     genie = reach()
 
-    def look() -> list[Row]:
+    def look() -> Sequence[Row]:
         return genie.ls(team=team, tags=tag or [], states=state or [], everything=everything)
 
-    def show(rows: list[Row]) -> None:
+    def show(rows: Sequence[Row]) -> None:
         _show(rows, json=json, quiet=quiet)
 
     if watch:
@@ -51,7 +52,7 @@ def command(
         show(look())
 
 
-def _show(rows: list[Row], *, json: bool, quiet: bool) -> None:
+def _show(rows: Sequence[Row], *, json: bool, quiet: bool) -> None:
     if json:
         as_json(rows)
         return

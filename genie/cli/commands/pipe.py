@@ -13,8 +13,8 @@ from genie.cli.parsing import REST, AsJson, CommandWithRest, Quiet
 from genie.cli.reach import reach
 from genie.cli.running import asked, check_format, prompt_of, tell, until_end
 from genie.cli.selecting import Latest, Sessions
-from genie.client import Genie, Row
-from genie.domain.errors import BadInput, Failed
+from genie.client import Genie, Selected
+from genie.domain.errors import BadInput
 
 HEADING = "Agents"
 CALL = "POST /v1/sessions"
@@ -109,27 +109,20 @@ def command(
         extra_args=extra_args,
         team=team,
         keep=keep,
-        pipe=[str(one["session_id"]) for one in chosen["sessions"]],
     )
+    ids = [str(one["session_id"]) for one in chosen["sessions"]]
     with working("starting…"):
-        row = genie.run(prompt, name=name or "", **wanted)
+        row = genie.pipe(prompt, *ids, wait=not no_wait, name=name or "", **wanted)
     if detach:
         tell(row, json=json, quiet=quiet)
         return 0
     return until_end(genie, row, output=output or ("json" if json else "text"), usage=show_usage)
 
 
-def _wait(genie: Genie, chosen: Row) -> None:
-    """Raises Failed where one of them has failed and said nothing."""
+def _wait(genie: Genie, chosen: Selected) -> None:
     wait = genie.wait_for(chosen)
     with working(f"waiting for {len(wait.pending)}…"):
         wait.until(None, on_away=lambda error: say(sentence(error)))
     for row in wait.ended:
         if not row["success"]:
             warn(f"{row['name']} has {row['state']}")
-    silent = [
-        one for one in genie.collect([str(row["session_id"]) for row in wait.ended]) if one["result_text"] is None
-    ]
-    if silent and len(silent) == len(wait.ended):
-        names = ", ".join(str(one["name"]) for one in silent)
-        raise Failed(f"there is nothing to pipe: {names} said nothing", hint="genie summary")

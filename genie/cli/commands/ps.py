@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -73,10 +73,10 @@ def command(
         return manage(genie, verb, targets, yes=yes, json=json, quiet=quiet)
     check_flags(verb, {"--yes": yes})
 
-    def look() -> list[Row]:
+    def look() -> Sequence[Row]:
         return ordered(genie.runs(*names, team=team, tags=tag or []), sort)
 
-    def show(rows: list[Row]) -> None:
+    def show(rows: Sequence[Row]) -> None:
         if json:
             as_json(rows)
             return
@@ -90,7 +90,7 @@ def command(
     return 0
 
 
-def ordered(rows: list[Row], by: str | None) -> list[Row]:
+def ordered(rows: Sequence[Row], by: str | None) -> Sequence[Row]:
     """The greatest first, those of which nothing is known last; without `by` as they come."""
     if by is None:
         return rows
@@ -99,7 +99,7 @@ def ordered(rows: list[Row], by: str | None) -> list[Row]:
     return sorted(rows, key=lambda row: -1.0 if row[by] is None else float(row[by]), reverse=True)
 
 
-def drawn(rows: list[Row], with_: Pen, at: datetime) -> Iterator[str]:
+def drawn(rows: Sequence[Row], with_: Pen, at: datetime) -> Iterator[str]:
     """The runs as a table."""
     cells = [_cells(row, with_, at) for row in rows]
     return table(HEADER, cells, {"NAME": lambda _: ("bold",), "STATE": life_style})

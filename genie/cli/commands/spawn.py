@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from genie.cli.describing import chain, provider, spawned, team
+from genie.cli.describing import chain, limits, provider, spawned, team
 from genie.cli.failing import exit_code
 from genie.cli.output import as_json, fields, line, paint, say, warn, working
 from genie.cli.parsing import (
@@ -187,11 +187,13 @@ def _wait(genie: Genie, row: Row, limit: float | None, *, json: bool, quiet: boo
     if not json:
         _tell(row, json=False, quiet=quiet)
     with working(f"{row['name']} is running…"):
-        end = genie.wait(row["name"], timeout=limit)
-    ended = {key: end.get(key) for key in ("state", "reason", "exit_code", "signal", "ended_at")}
+        end = genie.wait(str(row["session_id"] or row["name"]), timeout=limit)[0]
+    last = genie.show(end["name"])
+    ended = {"state": end["state"], "reason": end["reason"]}
+    ended |= {key: last.get(key) for key in ("exit_code", "signal", "ended_at")}
     if json:
-        _tell(row | ended, json=True, quiet=False)
-    if end["state"] == "done":
+        _tell({**row, **ended}, json=True, quiet=False)
+    if end["success"]:
         return 0
     error = _ending(row["name"], end)
     say(f"genie: {error.message} — {error.hint}")
@@ -220,6 +222,9 @@ def _tell_plan(row: Row, *, json: bool) -> int:
         ("tmux", f"session {row.get('tmux_session')}, window {row.get('window')}, layout {row.get('layout')}"),
         ("color", row.get("color")),
         ("restart", f"{row.get('restart')}, auto-resume {'on' if row.get('auto_resume') else 'off'}"),
+        ("parent", f"{row['parent']}, at depth {row.get('depth')}" if row.get("parent") else None),
+        ("ttl", None if row.get("ttl") is None else f"{row['ttl']:g} s"),
+        ("limits", limits(row) or None),
         ("team", team(row).removeprefix("team ")),
     ]
     for text in (*fields(shown), *chain(row.get("team_chain") or [], row.get("team_tier"))):

@@ -79,7 +79,7 @@ def show(name: TeamName, json: AsJson = False) -> None:
     row = _find(genie, name)
     members = genie.ls(team=name)
     if json:
-        as_json(row | {"members": members})
+        as_json({**row, "members": members})
         return
     keys = ("name", "lead", "tmux_session", "layout", "cwd", "created_at")
     for text in (*fields([(key, row[key]) for key in keys]), "", *roster(members)):

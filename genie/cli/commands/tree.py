@@ -42,10 +42,10 @@ def command(
     """Show who has spawned whom, and what they use."""
     genie = reach()
 
-    def look() -> list[Row]:
+    def look() -> Sequence[Row]:
         return genie.tree(name, everything=everything)
 
-    def show(rows: list[Row]) -> None:
+    def show(rows: Sequence[Row]) -> None:
         if json:
             as_json(rows)
             return
@@ -58,7 +58,7 @@ def command(
         show(look())
 
 
-def drawn(rows: list[Row], with_: Pen) -> Iterator[str]:
+def drawn(rows: Sequence[Row], with_: Pen) -> Iterator[str]:
     """The forest as a table, whose first column is the drawing."""
     before = branches([row["level"] for row in rows], with_)
     cells = [(f"{branch}{row['name']}", *_cells(row)) for branch, row in zip(before, rows, strict=True)]

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Query
 
 from genie.daemon.api.bodies import SelectBody, SpawnBody
 from genie.daemon.api.context import Context, context
 from genie.daemon.api.errors import body_of
 from genie.daemon.api.peer import check_peer
-from genie.daemon.api.waiting import until_ended
 from genie.daemon.api.wire import Answer, details, event, explanation, rehearsed, row, spawned
 from genie.domain.agent import LIVE, Life
 from genie.domain.errors import BadInput, GenieError, NotAllowed
@@ -88,14 +87,6 @@ def get_screen(name: str, here: Here, lines: Annotated[int | None, Query(ge=1, l
 def get_place(name: str, here: Here) -> Answer:
     """Where the agent's pane is, for a client that attaches to it."""
     return Answer(place(here.world, name))
-
-
-@router.get("/{name}/wait")
-async def get_wait(
-    name: str, here: Here, request: Request, within: Annotated[float | None, Query(ge=0, alias="timeout")] = None
-) -> Answer:
-    """The agent's row once it has ended: pushed, not polled."""
-    return Answer(row(await until_ended(here, request, name, within=within)))
 
 
 @router.post("/stop")

@@ -10,9 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from genie.daemon.api.context import Context
-from genie.domain.errors import TimedOut
 from genie.domain.events import Event
-from genie.services.roster import Row, ended, get, rows
 from genie.services.wait import Vigil
 
 LOOK_ANYWAY = 5.0
@@ -47,38 +45,6 @@ async def following(
             yield batches()
     finally:
         subscription.close()
-
-
-async def until_ended(here: Context, request: Request, name: str, *, within: float | None) -> Row:
-    """The row of an agent as soon as it has ended. Raises NotFound, TimedOut.
-
-    Subscribes first, then looks, then follows: an end between is not missed.
-    """
-    try:
-        async with asyncio.timeout(within):
-            return await _until_ended(here, request, name)
-    except TimeoutError as error:
-        raise TimedOut(f"'{name}' has not ended in {within:g} s", hint=f"genie show {name}") from error
-
-
-async def _until_ended(here: Context, request: Request, name: str) -> Row:
-    world = here.world
-    cursor = await run_in_threadpool(world.registry.last_event)
-    async with following(here, after=cursor) as batches:
-        standing = await run_in_threadpool(get, world, name)
-        agent = standing.agent.id
-        if not ended(standing):
-            async for batch in batches:
-                if await request.is_disconnected():
-                    break
-                if batch and all(event.agent != agent for event in batch):
-                    continue
-                standing = await run_in_threadpool(get, world, name)
-                if ended(standing):
-                    break
-            else:
-                raise TimedOut(f"'{name}' has not ended, and the registry is being closed", hint="ask again")
-    return (await run_in_threadpool(rows, world, [standing]))[0]
 
 
 async def keep(here: Context, request: Request, vigil: Vigil, *, within: float | None) -> None:
