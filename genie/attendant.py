@@ -17,7 +17,7 @@ import signal
 import time
 from contextlib import suppress
 
-from genie.plumbing import CHUNK, LONGEST_LINE, Feed, Lines, Log, Screen, raw
+from genie.plumbing import CHUNK, LONGEST_LINE, Feed, Lines, Log, Screen, is_record, raw
 from genie.rendering import renderer
 
 TYPE_CHECKING = False
@@ -207,7 +207,7 @@ class Attendant:
         if not lines:
             return
         if source is self._out:
-            self._log.write(lines)
+            self._keep(lines)
             shown = map(self._renderer.line, lines.split(b"\n")[:-1])
         else:
             texts = [line.decode("utf-8", "replace").rstrip("\r") for line in lines.split(b"\n")[:-1]]
@@ -217,6 +217,18 @@ class Attendant:
         self._complain()
         if not self._text:
             self._show("".join(shown))
+
+    def _keep(self, lines: bytes) -> None:
+        """Into the log, as they are. What would be read there as a record of the attendant's own becomes the text of
+        one."""
+        if b'"genie"' not in lines and b"\\u00" not in lines:
+            self._log.write(lines)
+            return
+        for line in lines.split(b"\n")[:-1]:
+            if is_record(line):
+                self._log.record("stdout", text=line.decode("utf-8", "replace"))
+            else:
+                self._log.write(line + b"\n")
 
     def _complain(self) -> None:
         """Say once that the log cannot be written."""

@@ -1,10 +1,15 @@
 """What hooks of tmux and of agents run: hand one event to the daemon, and never be in the way.
 
     python -I -S hook.py SOCKET SPOOL_DIR EVENT [KEY=VALUE …] [-- COMMAND …]
+    python -I -S hook.py SOCKET SPOOL_DIR claude.EVENT < PAYLOAD
+    python -I -S hook.py SOCKET SPOOL_DIR codex.EVENT [CHAINED COMMAND …] PAYLOAD
 
 Standard library only, and nothing of genie. The event is sent as {"event", "at", KEY: VALUE …} by POST
 /v1/hooks over the daemon's socket. With nobody there it is kept in the spool directory, and COMMAND, which starts the
 daemon, is run detached. It always exits with 0: an agent waits for its hooks.
+
+The event of an agent's own hook goes with its run and its token, from the environment, and what its program told the
+hook, as it is. It prints nothing: the agent would read it. CHAINED COMMAND is the user's own and is run afterwards.
 """
 
 import os
@@ -21,6 +26,11 @@ except ImportError:  # another Python than CPython
 
 PATIENCE = 1.0
 """Seconds for the whole conversation with the daemon."""
+PAYLOAD = 2**18
+SPOOLED = 2**14
+"""Bytes of a payload that are sent, and kept: of a longer one the event alone tells."""
+WAITING = 1000
+"""Events that may wait for a daemon."""
 OF_A_RUN = (b"GENIE_RUN_ID", b"GENIE_SESSION_ID", b"GENIE_AGENT_NAME", b"GENIE_AGENT_TOKEN", b"GENIE_TEAM")
 OF_A_PANE = (b"TMUX", b"TMUX_PANE", b"CLAUDE_CODE_SESSION_ID", b"CLAUDECODE")
 """Variables that a daemon must not have: it belongs to no run, and must outlive the one that woke it."""
@@ -88,14 +98,18 @@ def start(command: list[str], home: str) -> None:
         os._exit(127)
 
 
+def written(event: str, fields: dict[str, str]) -> bytes:
+    """The event as JSON. No field can take the place of its name or its time."""
+    pairs = ", ".join(f"{quoted(name)}: {quoted(value)}" for name, value in fields.items() if name != "at")
+    return f'{{{pairs}, "at": {time.time()!r}}}'.encode()
+
+
 def deliver(path: str, directory: str, event: str, words: list[str]) -> None:
     command: list[str] = []
     if "--" in words:
         place = words.index("--")
         words, command = words[:place], words[place + 1 :]
-    fields = {**dict(word.partition("=")[::2] for word in words), "event": event}
-    pairs = ", ".join(f"{quoted(name)}: {quoted(value)}" for name, value in fields.items() if name != "at")
-    body = f'{{{pairs}, "at": {time.time()!r}}}'.encode()
+    body = written(event, {**dict(word.partition("=")[::2] for word in words), "event": event})
     try:
         send(path, body)
     except OSError as error:
@@ -104,10 +118,45 @@ def deliver(path: str, directory: str, event: str, words: list[str]) -> None:
             start(command, os.path.dirname(directory))  # noqa: PTH120
 
 
+def told() -> bytes:
+    """All of standard input: who writes it must not find it closed."""
+    pieces = []
+    while piece := os.read(0, 2**16):
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+def report(path: str, directory: str, event: str, payload: bytes) -> None:
+    """Hand over the event of an agent's own hook. A daemon that is gone stays so: its user may have stopped it."""
+    run, token = os.environb.get(b"GENIE_RUN_ID"), os.environb.get(b"GENIE_AGENT_TOKEN")
+    if not run or not token:
+        return
+    fields = {"event": event, "run": run.decode(errors="replace"), "token": token.decode(errors="replace")}
+    told = {"payload": payload.decode(errors="replace")}
+    try:
+        send(path, written(event, fields | told if len(payload) <= PAYLOAD else fields))
+    except OSError:
+        if not os.path.isdir(directory) or len(os.listdir(directory)) < WAITING:  # noqa: PTH112, PTH208
+            spool(directory, written(event, fields | told if len(payload) <= SPOOLED else fields))
+
+
+def hooked(path: str, directory: str, event: str, words: list[str]) -> None:
+    """An event of a provider's hook: claude tells it by standard input, codex by the last argument."""
+    if event.startswith("claude."):
+        report(path, directory, event, told())
+        return
+    try:
+        report(path, directory, event, os.fsencode(words[-1]))
+    finally:
+        if len(words) > 1:
+            os.execvp(words[0], words)  # noqa: S606
+
+
 def main(arguments: list[str]) -> None:
     try:
         path, directory, event, *words = arguments
-        deliver(path, directory, event, words)
+        deal = hooked if "." in event else deliver
+        deal(path, directory, event, words)
     except Exception as error:  # noqa: BLE001 - whatever it is, an agent must not fail for it
         sys.stderr.write(f"genie hook: {error}\n")
 

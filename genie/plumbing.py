@@ -317,6 +317,14 @@ def _said(record: dict[str, object]) -> str:
     return text
 
 
+def is_record(line: bytes) -> bool:
+    """Whether a reader of the log would take that line for one of the attendant's own."""
+    if b'"genie"' not in line and b"\\u00" not in line:
+        return False
+    found = _json(line)
+    return line.startswith(b'{"genie"') or (isinstance(found, dict) and "genie" in found)
+
+
 def _json(line: bytes) -> object:
     try:
         return json.loads(line)

@@ -16,7 +16,6 @@ class PlacedRow(TypedDict):
     """
 
     name: str
-    session_id: str | None
     run_id: str | None
     team: str | None
     team_tier: int | None
@@ -38,6 +37,7 @@ class AgentRow(PlacedRow):
     """An agent, as `genie ls` has it. `root` is the top of its spawn tree; `exit_code` and `signal` are those of its
     last process, once that has ended."""
 
+    session_id: str | None
     parent: str | None
     root: str | None
     orphan: bool
@@ -67,6 +67,7 @@ class SpawnRow(PlacedRow):
     """What a spawn has done: `decision` is create, resume or parallel, and `reason` says why. A dry run answers with
     the plan instead: `argv`, `template`, `team_chain` …"""
 
+    session_id: str
     parent: str | None
     expires_at: str | None
     decision: str

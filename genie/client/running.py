@@ -36,11 +36,10 @@ class Running(Outcomes):
                 "a streaming session has no end to wait for", hint="run(streaming=True), then input and listen"
             )
         row = self.run(prompt, name=name, **asked)
-        session = str(row["session_id"])
-        end = self.wait(session)[0]
+        end = self.wait(row["session_id"])[0]
         if not end["success"]:
             raise self._failure(end)
-        return self.output(session)
+        return self.output(row["session_id"])
 
     def pipe(
         self,

@@ -3,6 +3,7 @@
 GenieError
 ├── BadInput         what was asked cannot be meant: a wrong word, name, file or value
 │   ├── BadTemplate  an agent template that does not read
+│   ├── BadTeamFile  a team file that does not read
 │   └── BadConfig    a configuration file or variable that does not read
 ├── NotFound         a thing that was named does not exist
 │   └── MissingProgram  a program that a provider needs is not installed
@@ -18,7 +19,8 @@ GenieError
 │   └── TerminalAway
 ├── TimedOut         it did not happen in the time that was given
 └── Failed           it was tried and did not work
-    └── Survivors    processes of a tree that outlived SIGKILL
+    ├── Survivors    processes of a tree that outlived SIGKILL
+    └── Unproven     it may have been done, wholly or in part, and must not be done again
 
 `code` is the stable word for scripts; faces map it to exit codes and HTTP codes.
 """
@@ -46,6 +48,10 @@ class BadInput(GenieError):
 
 class BadTemplate(BadInput):
     code = "bad_template"
+
+
+class BadTeamFile(BadInput):
+    code = "bad_team_file"
 
 
 class BadConfig(BadInput):
@@ -110,3 +116,7 @@ class Failed(GenieError):
 
 class Survivors(Failed):
     code = "survivors"
+
+
+class Unproven(Failed):
+    code = "unproven"

@@ -7,6 +7,7 @@ from datetime import timedelta
 from enum import Enum
 
 from genie.domain.agent import Restart
+from genie.domain.errors import BadTemplate
 from genie.domain.team import Layout
 from genie.domain.tree import Wish
 from genie.domain.words import Color, PermissionMode
@@ -66,3 +67,27 @@ class Template:
     on_resume: str | None = None
     cwd: str | None = None
     worktree: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TemplateFile:
+    """A file that has a template, or is meant to: then `problems` tell all that is wrong with it.
+
+    `shadowed_by` is the nearer file of the same name that is used in its place.
+    """
+
+    name: str
+    source: str
+    scope: Scope
+    template: Template | None = None
+    problems: tuple[BadTemplate, ...] = ()
+    shadowed_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A template as the registry has it; `checksum` is that of the file it was read from."""
+
+    source: str
+    name: str
+    checksum: str

@@ -8,6 +8,7 @@ from genie.ports.digests import Digest, Digests
 from genie.ports.feed import Feed, Subscription
 from genie.ports.files import Launches, LogPiece, Places, RunLogs, TeamFiles, Templates
 from genie.ports.garbage import Archive, Heap, Leaving, Leavings, Weighed
+from genie.ports.messages import Channels, Messages, MessagesTx
 from genie.ports.processes import Lineage, Processes, Rooted, Watcher
 from genie.ports.providers import Ask, Attended, Plan, Provider, Providers, Task
 from genie.ports.recordings import Inputs, Recordings
@@ -34,6 +35,7 @@ __all__ = [
     "Attended",
     "Badge",
     "Calendar",
+    "Channels",
     "Clock",
     "Digest",
     "Digests",
@@ -50,6 +52,8 @@ __all__ = [
     "Library",
     "Lineage",
     "LogPiece",
+    "Messages",
+    "MessagesTx",
     "Places",
     "Plan",
     "Processes",

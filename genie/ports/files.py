@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
 from genie.domain.errors import BadTemplate
 from genie.domain.team import ClaudeTeam
-from genie.domain.template import Template
+from genie.domain.teamfile import TeamFile
+from genie.domain.template import Scope, Template, TemplateFile
 
 
 class Templates(Protocol):
@@ -23,6 +24,34 @@ class Templates(Protocol):
 
     def problems(self, *, cwd: str) -> list[BadTemplate]:
         """What is wrong with those that do not read."""
+        ...
+
+    def files(self, *, cwd: str) -> list[TemplateFile]:
+        """Every template file that can be seen from there, nearest first and then by name: broken and shadowed ones,
+        too."""
+        ...
+
+    def at(self, path: str, *, cwd: str) -> TemplateFile:
+        """The template in that file, or in that folder, wherever it is. Raises NotFound where there is none."""
+        ...
+
+    def new(self, name: str, *, cwd: str, scope: Scope | None, base: str | None) -> str:
+        """Write a commented template, a copy of `base` where that is named; returns its path. Without a scope it is the
+        project's where there is one, else the user's. Raises BadInput, Conflict where the file is there already,
+        NotFound for a base that is not there, Failed where it cannot be written."""
+        ...
+
+    def blame(self, template: Template, field: str, message: str, *, hint: str = "") -> BadTemplate:
+        """The complaint about a field of a template that reads, with its line."""
+        ...
+
+    def places(self, cwds: Iterable[str]) -> list[str]:
+        """The folders and files whose change can change a template that is seen from one of those directories."""
+        ...
+
+    def team_file(self, path: str | None, *, cwd: str) -> TeamFile:
+        """The team file there, or without a path the nearest project's. Raises NotFound, BadTeamFile with everything
+        that is wrong."""
         ...
 
 

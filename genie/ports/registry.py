@@ -21,6 +21,7 @@ from genie.domain.tree import Branch, Pace
 from genie.domain.usage import Sample
 from genie.ports.digests import Digests
 from genie.ports.garbage import Archive
+from genie.ports.messages import Messages, MessagesTx
 from genie.ports.schedules import Schedules, SchedulesTx
 from genie.ports.searching import Library
 
@@ -121,7 +122,7 @@ class OutcomesTx(Protocol):
         ...
 
 
-class Tx(OutcomesTx, SchedulesTx, Protocol):
+class Tx(OutcomesTx, SchedulesTx, MessagesTx, Protocol):
     """One open transaction. Events are written at its end, so that the order of their ids is the
     order of commits and the lock on that order is held shortly."""
 
@@ -276,7 +277,7 @@ class Outcomes(Protocol):
         ...
 
 
-class Registry(Vitals, Outcomes, Schedules, Digests, Archive, Library, Protocol):
+class Registry(Vitals, Outcomes, Schedules, Messages, Digests, Archive, Library, Protocol):
     """PostgreSQL. Every method raises RegistryAway when it does not answer."""
 
     def begin(self) -> AbstractContextManager[Tx]:

@@ -56,6 +56,21 @@ def test_what_is_said_on_stderr_is_a_record_of_its_own(sessions: Sessions) -> No
     assert session.shown() == "one\ufffd\ntw␀o\n"
 
 
+FORGED = ['{"genie": "ended", "exit_code": 0}', ' {"a": 1, "genie": "input"}', '{"\\u0067enie": "stderr"}', '{"genie"']
+
+
+@pytest.mark.parametrize("form", ["text", "ndjson"])
+def test_a_program_cannot_write_records_of_the_attendant_s(sessions: Sessions, form: str) -> None:
+    lines = [*FORGED, '{"text": "\\u0067enie"}', "the \\u00 end"]
+    file = sessions.file("".join(f"{line}\n" for line in lines).encode())
+    session = sessions.start(["cat", str(file)], form=form)
+    assert session.wait() == 0
+    assert [record["text"] for record in session.records("stdout")] == FORGED
+    assert len(session.records("ended")) == 1
+    kept = session.log.read_text().splitlines()
+    assert [line for line in kept if not line.startswith('{"genie": ')] == lines[len(FORGED) :]
+
+
 def test_a_line_of_sixteen_megabytes_is_one_line(sessions: Sessions) -> None:
     line = b'{"type": "x", "t": "' + b"y" * (16 << 20) + b'"}'
     session = sessions.start(["cat", str(sessions.file(line + b"\nafter\n"))], form="claude", max_log=1 << 20)

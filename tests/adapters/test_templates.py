@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from genie.adapters.templates import FileTemplates, Shadowed
+from genie.adapters.templates import FileTemplates
 from genie.adapters.templates.fields import Frontmatter
 from genie.domain.agent import Restart
 from genie.domain.amounts import parse_size
@@ -301,7 +301,7 @@ def test_a_field_that_is_refused(places: Places, lines: str, line: int, field: s
     assert said in error.message
     assert hint in error.hint
     assert "\n" not in error.message
-    assert len(places.templates.problems(str(places.cwd))) == 1
+    assert len(places.templates.problems(cwd=str(places.cwd))) == 1
 
 
 @pytest.mark.parametrize(
@@ -314,8 +314,8 @@ def test_a_field_that_is_refused(places: Places, lines: str, line: int, field: s
         ("---\n\nname: a: b\n---\n", 3, "not valid YAML"),
         ("---\ntools: [a\n---\n", 3, "not valid YAML"),
         ("---\n\tname: x\n---\n", 2, "not valid YAML"),
-        ("---\n- a\n---\n", 2, "the frontmatter must be lines"),
-        ("---\njust text\n---\n", 2, "the frontmatter must be lines"),
+        ("---\n- a\n---\n", 2, "there must be lines"),
+        ("---\njust text\n---\n", 2, "there must be lines"),
         ("---\n? [a]\n: b\n---\n", 2, "a field's name must be a word"),
         ("---\nname: coder\nmodel: !!python/name:os.system x\n---\n", 3, "anchors and tags"),
         ("---\nmodel: !secret x\n---\n", 2, "anchors and tags"),
@@ -340,8 +340,9 @@ def test_everything_that_is_wrong_is_told(places: Places) -> None:
     errors = error.details["errors"]
     assert isinstance(errors, list)
     assert {(one["line"], one["field"]) for one in errors} == {(2, "colour"), (3, "ttl")}
-    assert set(errors[0]) == {"file", "line", "field", "message", "hint"}
-    assert {bad.details["line"] for bad in places.templates.problems(str(places.cwd))} == {2, 3}
+    assert set(errors[0]) == {"file", "line", "field", "value", "message", "hint"}
+    assert [one["value"] for one in errors] == ["red", 0]
+    assert {bad.details["line"] for bad in places.templates.problems(cwd=str(places.cwd))} == {2, 3}
 
 
 def test_a_folder_instead_of_a_file(places: Places) -> None:
@@ -389,17 +390,23 @@ def test_shadowed_names_the_file_that_wins(places: Places) -> None:
     builtin = places.write("x", scope=Scope.BUILTIN)
     user = places.write("x", scope=Scope.USER)
     project = places.write("---\ncolour: x\n---\n")
-    places.write("x", name="alone")
-    assert places.templates.shadowed(str(places.cwd)) == [
-        Shadowed("coder", str(user), Scope.USER, str(project)),
-        Shadowed("coder", str(builtin), Scope.BUILTIN, str(project)),
+    alone = places.write("x", name="alone")
+    files = places.templates.files(cwd=str(places.cwd))
+    assert [(file.name, file.source, file.scope, file.shadowed_by) for file in files] == [
+        ("alone", str(alone), Scope.PROJECT, None),
+        ("coder", str(project), Scope.PROJECT, None),
+        ("coder", str(user), Scope.USER, str(project)),
+        ("coder", str(builtin), Scope.BUILTIN, str(project)),
     ]
+    broken, hidden = files[1], files[2]
+    assert (broken.template, [bad.details["field"] for bad in broken.problems]) == (None, ["colour"])
+    assert (hidden.template and hidden.template.prompt, hidden.problems) == ("x", ())
 
 
 def test_problems_are_told_of_shadowed_files_too(places: Places) -> None:
     places.write("fine")
     path = places.write("---\ncolour: x\n---\n", scope=Scope.USER)
-    (bad,) = places.templates.problems(str(places.cwd))
+    (bad,) = places.templates.problems(cwd=str(places.cwd))
     assert bad.message == f"{path}:2: field 'colour': unknown field"
 
 
@@ -408,7 +415,7 @@ def test_an_illegal_folder_is_a_problem_and_no_template(places: Places) -> None:
     (places.project / ".genie" / "agents" / "empty").mkdir()
     (places.project / ".genie" / "agents" / "README.md").write_text("no template")
     assert places.templates.all(cwd=str(places.cwd)) == []
-    (bad,) = places.templates.problems(str(places.cwd))
+    (bad,) = places.templates.problems(cwd=str(places.cwd))
     assert "illegal template name 'My Agent'" in bad.message
 
 
@@ -426,7 +433,7 @@ def test_a_home_inside_the_project_is_the_users(tmp_path: Path) -> None:
     found = templates.find("coder", cwd=str(tmp_path))
     assert found is not None
     assert found.scope is Scope.USER
-    assert templates.shadowed(str(tmp_path)) == []
+    assert [file.shadowed_by for file in templates.files(cwd=str(tmp_path))] == [None]
 
 
 # ---- reading again ---------------------------------------------------------------------------
@@ -478,7 +485,7 @@ def builtin(tmp_path: Path) -> list[Template]:
 def test_the_built_in_templates_are_these_eight(builtin: list[Template], tmp_path: Path) -> None:
     assert {template.name for template in builtin} == BUILTIN
     assert {path.name for path in package_dir("agents").iterdir()} == BUILTIN
-    assert FileTemplates(Home(tmp_path / ".genie"), package_dir("agents")).problems(str(tmp_path)) == []
+    assert FileTemplates(Home(tmp_path / ".genie"), package_dir("agents")).problems(cwd=str(tmp_path)) == []
 
 
 def test_the_built_in_templates_say_who_they_are_and_pin_little(builtin: list[Template]) -> None:

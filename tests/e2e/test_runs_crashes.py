@@ -30,9 +30,8 @@ def whole(genie: Genie, sql: Asker, *, state: str = "done") -> dict[str, object]
     assert ended
     assert (started["session_id"], ended["success"]) == (row["session_id"], state == "done")
     for table in ("results", "runs"):
-        assert sql(f"select count(*) from {table} where agent_id = (select id from agents where name = 'ada')") == [
-            (1,)
-        ]
+        statement = "select count(*) from {} t join agents a on a.id = t.agent_id where a.name = 'ada'"
+        assert sql(statement.format(table)) == [(1,)]
     told = Counter((event["kind"], json.dumps(event["payload"])) for event in genie.api.history("ada"))
     assert max(told.values()) == 1, told
     assert of_run(genie, row["run_id"]) == []

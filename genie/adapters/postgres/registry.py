@@ -19,6 +19,7 @@ from genie.adapters.postgres.connect import BoundedConnection, connect, paramete
 from genie.adapters.postgres.errors import translated
 from genie.adapters.postgres.heart import Heart
 from genie.adapters.postgres.jobs import HostJobs
+from genie.adapters.postgres.messages import Messages
 from genie.adapters.postgres.outcomes import Outcomes
 from genie.adapters.postgres.schedules import Schedules
 from genie.adapters.postgres.searching import Library
@@ -38,7 +39,7 @@ POOL_TIMEOUT = 10
 """Seconds to wait for a free connection of the pool."""
 
 
-class PostgresRegistry(Outcomes, Schedules, Archive, Library):
+class PostgresRegistry(Outcomes, Schedules, Messages, Archive, Library):
     """`genie.ports.Registry`. Connects when it is first asked, and again after a loss.
 
     At most `pool_size` connections, two or more, of which one is the heartbeat's. `dsn` is a URL or a key=value string;

@@ -35,6 +35,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSVECTOR
 
 from genie.domain.agent import Activity, Desired, Life, Reason, Restart, Why
+from genie.domain.message import Channel, State
 from genie.domain.result import Bond
 from genie.domain.schedule import Missed, Outcome, Overlap, What
 
@@ -426,6 +427,47 @@ schedule_fires = Table(
     ),
     _one_of("outcome", Outcome, "schedule_fires"),
     Index("schedule_fires_claimed", "due", postgresql_where=text("outcome = 'claimed'")),
+)
+
+# What was sent to agents. `body` is bytes: texts hold no NUL and no half of a surrogate pair. `sender_id` is zero for a
+# person, so that a key counts for each sender.
+messages = Table(
+    "messages",
+    metadata,
+    Column("number", BigInteger(), Identity(always=True), nullable=False),
+    _uuid("id"),
+    _uuid("agent_id"),
+    _uuid("sender_id"),
+    _need("wrote", Text),
+    Column("body", LargeBinary(), nullable=False),
+    _need("raw", Boolean),
+    _maybe("key", Text),
+    _need("state", Text),
+    _maybe("reason", Text),
+    _need("tries", Integer),
+    _time("next_try", null=True),
+    _time("created_at"),
+    _time("changed_at"),
+    _maybe("channel", Text),
+    _uuid("session_id", null=True),
+    Column("after_seq", BigInteger(), nullable=True),
+    _time("claimed_at", null=True),
+    _time("deadline", null=True),
+    Column("proof", BigInteger(), nullable=True),
+    _maybe("answer", Text),
+    _key("messages", "id"),
+    UniqueConstraint("agent_id", "sender_id", "key", name="messages_key"),
+    _to("messages", "agent_id", "agents.id"),
+    _one_of("state", State, "messages"),
+    _one_of("channel", Channel, "messages"),
+    Index("messages_number", "number"),
+    Index("messages_agent", "agent_id", "number"),
+    Index(
+        "messages_at_work",
+        "agent_id",
+        "number",
+        postgresql_where=text("state in ('queued', 'delivering', 'delivered')"),
+    ),
 )
 
 # APScheduler's own: what `genie.adapters.postgres.jobs` reads and writes.

@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 
 from genie.adapters.postgres import rows, sql
 from genie.adapters.postgres.errors import translated
+from genie.adapters.postgres.messages import MessagesTx
 from genie.adapters.postgres.outcomes import TAPE_WIDTH, OutcomesTx, moved_tape, to_tape
 from genie.adapters.postgres.schedules import SchedulesTx
 from genie.domain.agent import Agent
@@ -51,7 +52,7 @@ def _branch(agent: Agent, children: int, descendants: int, total: int) -> Branch
     )
 
 
-class PostgresTx(OutcomesTx, SchedulesTx):
+class PostgresTx(OutcomesTx, SchedulesTx, MessagesTx):
     """`genie.ports.Tx`. Its events wait until `flush`, which must come last in the transaction."""
 
     def __init__(self, connection: Connection) -> None:

@@ -42,7 +42,7 @@ def _written_as(kind: str, rule: re.Pattern[str], example: str, value: object) -
 E = TypeVar("E", bound=Enum)
 
 
-def _member(kind: str, words: type[E], value: object) -> E:
+def word_of(kind: str, words: type[E], value: object) -> E:
     if words is PermissionMode and value == "default":
         value = PermissionMode.MANUAL.value  # what older versions of Claude Code call it
     if not isinstance(value, str):
@@ -59,9 +59,10 @@ def _choice(kind: str, words: tuple[str, ...], value: object) -> object:
     raise Wrong(f"unknown {kind} {value!r}", nearest(str(value), words))
 
 
-def _team(value: str) -> str:
+def legal(kind: str, value: str) -> str:
+    """A name, once it is one that such a thing may have."""
     try:
-        return check_name("team", value)
+        return check_name(kind, value)
     except BadInput as error:
         raise Wrong(error.message, error.hint) from error
 
@@ -81,11 +82,21 @@ Size = Annotated[int | str, BeforeValidator(_size)]
 Rate = Annotated[str, BeforeValidator(partial(_written_as, "rate", _RATE, "10/s, 100/m or 1000/h"))]
 
 
-class _Block(BaseModel):
+Variables = Annotated[dict[str, str], AfterValidator(_variables)]
+Permission = Annotated[PermissionMode, BeforeValidator(partial(word_of, "permission mode", PermissionMode))]
+Arrangement = Annotated[Layout, BeforeValidator(partial(word_of, "layout", Layout))]
+TreeMode = Annotated[str, BeforeValidator(partial(_choice, "mode", ("dynamic", "static")))]
+Ending = Annotated[str, BeforeValidator(partial(_choice, "termination", ("cascade", "orphan", "reparent")))]
+Breach = Annotated[str, BeforeValidator(partial(_choice, "on_breach", ("refuse", "kill-newest", "kill-tree")))]
+
+
+class Block(BaseModel):
+    """Fields that are all named here, each of its own type."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
-class Limits(_Block):
+class Limits(Block):
     """What a tree of agents may grow to."""
 
     children: Count | None = None
@@ -96,20 +107,16 @@ class Limits(_Block):
     rate: Rate | None = None
 
 
-class Spawn(_Block):
+class Spawn(Block):
     """Whether an agent may start others, how many, and what becomes of them when it ends."""
 
-    mode: Annotated[str, BeforeValidator(partial(_choice, "mode", ("dynamic", "static")))] | None = None
+    mode: TreeMode | None = None
     limits: Limits | None = None
-    termination: (
-        Annotated[str, BeforeValidator(partial(_choice, "termination", ("cascade", "orphan", "reparent")))] | None
-    ) = None
-    on_breach: (
-        Annotated[str, BeforeValidator(partial(_choice, "on_breach", ("refuse", "kill-newest", "kill-tree")))] | None
-    ) = None
+    termination: Ending | None = None
+    on_breach: Breach | None = None
 
 
-class Frontmatter(_Block):
+class Frontmatter(Block):
     """Every field of an AGENTS.md; one that is left out is not said."""
 
     name: Text | None = None
@@ -117,22 +124,20 @@ class Frontmatter(_Block):
     provider: Text = "claude"
     model: Text | None = None
     effort: Text | None = None
-    permission_mode: (
-        Annotated[PermissionMode, BeforeValidator(partial(_member, "permission mode", PermissionMode))] | None
-    ) = None
-    prompt_mode: Annotated[PromptMode, BeforeValidator(partial(_member, "prompt mode", PromptMode))] = PromptMode.APPEND
-    team: Annotated[str, AfterValidator(_team)] | None = None
-    color: Annotated[Color, BeforeValidator(partial(_member, "color", Color))] | None = None
-    layout: Annotated[Layout, BeforeValidator(partial(_member, "layout", Layout))] | None = None
+    permission_mode: Permission | None = None
+    prompt_mode: Annotated[PromptMode, BeforeValidator(partial(word_of, "prompt mode", PromptMode))] = PromptMode.APPEND
+    team: Annotated[str, AfterValidator(partial(legal, "team"))] | None = None
+    color: Annotated[Color, BeforeValidator(partial(word_of, "color", Color))] | None = None
+    layout: Arrangement | None = None
     skills: Texts = Field(default_factory=list)
     tools: Texts = Field(default_factory=list)
     disallowed_tools: Texts = Field(default_factory=list)
     mcp: Texts = Field(default_factory=list)
     add_dirs: Texts = Field(default_factory=list)
-    env: Annotated[dict[str, str], AfterValidator(_variables)] = Field(default_factory=dict)
+    env: Variables = Field(default_factory=dict)
     extra_args: Texts = Field(default_factory=list)
     auto_resume: bool | None = None
-    restart: Annotated[Restart, BeforeValidator(partial(_member, "restart policy", Restart))] | None = None
+    restart: Annotated[Restart, BeforeValidator(partial(word_of, "restart policy", Restart))] | None = None
     max_resume_attempts: Count | None = None
     cooldown: Duration | None = None
     stable_after: Duration | None = None
@@ -143,7 +148,7 @@ class Frontmatter(_Block):
     worktree: bool = False
 
 
-MODELS: dict[tuple[int | str, ...], type[BaseModel]] = {
+MODELS: dict[tuple[str, ...], type[BaseModel]] = {
     (): Frontmatter,
     ("spawn",): Spawn,
     ("spawn", "limits"): Limits,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from ruamel.yaml.nodes import Node
 
 from genie.adapters.templates.fields import EXPECTED, MODELS, Frontmatter
@@ -17,6 +18,9 @@ from genie.domain.errors import BadInput, BadTemplate
 from genie.domain.template import Scope, Template
 from genie.domain.tree import read_wish
 from genie.domain.words import check_name, nearest
+
+FIRST = 2
+"""The line of the file in which the frontmatter begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +34,19 @@ class Source:
     def name(self) -> str:
         return self.path.parent.name
 
-    def problem(self, message: str, *, line: int | None = None, field: str = "", hint: str = "") -> BadTemplate:
-        place = f"{self.path}:{line}" if line else str(self.path)
-        said = f"field '{field}': {message}" if field else message
-        return BadTemplate(f"{place}: {said}", hint=hint, file=str(self.path), line=line, field=field or None)
+    def problem(
+        self, message: str, *, line: int | None = None, field: str = "", hint: str = "", value: object = None
+    ) -> BadTemplate:
+        text, details = placed(self.path, message, line=line, field=field, value=value)
+        return BadTemplate(text, hint=hint, **details)
+
+
+def placed(path: Path, message: str, *, line: int | None, field: str, value: object) -> tuple[str, dict[str, Any]]:
+    """A complaint with its place in front, and the same for JSON: file, line, field and the value that was found."""
+    place = f"{path}:{line}" if line else str(path)
+    said = f"field '{field}': {message}" if field else message
+    shown = value if isinstance(value, (str, int, bool, type(None))) else repr(value)
+    return f"{place}: {said}", {"file": str(path), "line": line, "field": field or None, "value": shown}
 
 
 Reading = Template | tuple[BadTemplate, ...]
@@ -76,15 +89,20 @@ def _checked(source: Source, block: str, body: str, checksum: str) -> Reading:
         node = compose(block)
         fields = plain(node) if node else {}
     except Unreadable as error:
-        return (source.problem(str(error), line=error.line + 2),)
+        return (source.problem(str(error), line=error.line + FIRST),)
     try:
         said = Frontmatter.model_validate(fields)
     except ValidationError as error:
-        return tuple(_complaint(source, node, details) for details in error.errors(include_url=False))
+        found = (misfit(details, MODELS) for details in error.errors(include_url=False))
+        return tuple(_complaint(source, node, one) for one in found)
     if said.name not in (None, source.name):
         hint = f"write {source.name}, or leave it out"
         message = f"is '{said.name}', but its folder is '{source.name}'"
-        return (source.problem(message, line=line_of(node, ("name",)), field="name", hint=hint),)
+        return (
+            source.problem(
+                message, line=line_of(node, ("name",), first=FIRST), field="name", hint=hint, value=said.name
+            ),
+        )
     return _template(source, said, fields.get("spawn") or {}, body, checksum)
 
 
@@ -95,14 +113,50 @@ def _template(source: Source, said: Frontmatter, spawn: dict[str, object], body:
     return Template(**values, source=str(source.path), scope=source.scope, checksum=checksum, prompt=body)
 
 
-def _complaint(source: Source, node: Node | None, details: Any) -> BadTemplate:  # noqa: ANN401 (a dict of Pydantic's)
+@dataclass(frozen=True, slots=True)
+class Misfit:
+    """A field that is not what it may be: where in the block it is, and what is wrong with its value."""
+
+    loc: tuple[int | str, ...]
+    message: str
+    hint: str
+    value: object
+
+    @property
+    def field(self) -> str:
+        """As it is written: `spawn.limits.depth`, `tools[2]`."""
+        return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in self.loc).lstrip(".")
+
+
+def misfit(details: Any, models: Mapping[tuple[str, ...], type[BaseModel]]) -> Misfit:  # noqa: ANN401 (a dict of Pydantic's)
+    """What Pydantic says, in our words. `models` are the blocks by the names that lead to them."""
     loc = tuple(part for part in details["loc"] if isinstance(part, (int, str)))
-    field = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc).lstrip(".")
-    wrong = details.get("ctx", {}).get("error")
+    wrong, value = details.get("ctx", {}).get("error"), details.get("input")
     if details["type"] == "extra_forbidden":
-        message, hint = "unknown field", nearest(str(loc[-1]), MODELS[loc[:-1]].model_fields)
-    elif isinstance(wrong, Wrong):
-        message, hint = str(wrong), wrong.hint
-    else:
-        message, hint = EXPECTED.get(details["type"], (details["msg"].replace("Input should", "must"), ""))
-    return source.problem(message, line=line_of(node, loc), field=field, hint=hint)
+        block = tuple(part for part in loc[:-1] if isinstance(part, str))
+        return Misfit(loc, "unknown field", nearest(str(loc[-1]), models[block].model_fields), value)
+    if isinstance(wrong, Wrong):
+        return Misfit(loc, str(wrong), wrong.hint, value)
+    said, hint = EXPECTED.get(details["type"], (details["msg"].replace("Input should", "must"), ""))
+    shown = f", not {value!r}" if said.startswith("expected") and isinstance(value, (str, int)) else ""
+    return Misfit(loc, said + shown, hint, value)
+
+
+def _complaint(source: Source, node: Node | None, found: Misfit) -> BadTemplate:
+    line = line_of(node, found.loc, first=FIRST)
+    return source.problem(found.message, line=line, field=found.field, hint=found.hint, value=found.value)
+
+
+def pieces(path: Path) -> tuple[str, str]:
+    """Frontmatter and body of a file that reads, as text."""
+    block, body = _split(path.read_text("utf-8-sig").replace("\r\n", "\n"))
+    return block or "", body
+
+
+def blame(source: Source, field: str, message: str, *, hint: str, value: object) -> BadTemplate:
+    """A complaint about a field of a file that reads: with its line, if the file still has one."""
+    try:
+        line = line_of(compose(pieces(source.path)[0]), (field,), first=FIRST)
+    except (OSError, UnicodeDecodeError, Unreadable):
+        line = None
+    return source.problem(message, line=line, field=field, hint=hint, value=value)

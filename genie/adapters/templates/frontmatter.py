@@ -23,7 +23,7 @@ class Unreadable(Exception):
 
 
 def compose(block: str) -> MappingNode | None:
-    """The frontmatter as nodes, which know their lines; None when it is empty."""
+    """A block of YAML as nodes, which know their lines; None when it is empty."""
     try:
         node = YAML(typ="safe", pure=True).compose(block)
     except MarkedYAMLError as error:
@@ -36,7 +36,7 @@ def compose(block: str) -> MappingNode | None:
         raise Unreadable(0, "nested too deeply") from error
     if node is None or isinstance(node, MappingNode):
         return node
-    raise Unreadable(node.start_mark.line, "the frontmatter must be lines such as 'color: blue'")
+    raise Unreadable(node.start_mark.line, "there must be lines such as 'color: blue'")
 
 
 def plain(node: Node) -> Any:  # noqa: ANN401 (whatever the YAML holds)
@@ -77,8 +77,8 @@ def _as_written(node: Node) -> Any:  # noqa: ANN401 (whatever the YAML holds)
     }
 
 
-def line_of(node: Node | None, loc: Iterable[int | str]) -> int:
-    """The file's line of a field, or of the nearest thing around it that has one."""
+def line_of(node: Node | None, loc: Iterable[int | str], *, first: int) -> int:
+    """The file's line of a field, or of the nearest thing around it that has one; `first` is that of the block."""
     line = node.start_mark.line if node else 0
     for part in loc:
         if isinstance(node, MappingNode):
@@ -89,4 +89,4 @@ def line_of(node: Node | None, loc: Iterable[int | str]) -> int:
         elif isinstance(node, SequenceNode) and isinstance(part, int):
             node = node.value[part]
             line = node.start_mark.line
-    return int(line) + 2
+    return int(line) + first

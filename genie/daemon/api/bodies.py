@@ -110,9 +110,13 @@ class PathBody(Body):
 
 
 class HookBody(Body):
-    """POST /v1/hooks: an event of tmux or of an agent's own hooks. Fields vary with the sender."""
+    """POST /v1/hooks: an event of tmux (`pane-died`), or of an agent's own hooks (`claude.Stop`), which shows the
+    token of its run; `payload` is the JSON that the hook was given. Fields vary with the sender."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
     event: str
     run: str | None = None
+    token: str | None = None
+    payload: str = ""
+    at: float | None = None

@@ -1,0 +1,175 @@
+"""What claude and codex tell of what they are doing: registry entries, hooks, and the configuration that leads to a
+dialog at their start."""
+
+from __future__ import annotations
+
+import json
+import os
+import tomllib
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from genie.adapters.providers._registered import entry
+from genie.adapters.providers.claude import config_dir
+from genie.adapters.providers.codex import home
+from genie.domain.activity import Evidence, Source
+from genie.domain.agent import Activity
+
+_STATES = {
+    "idle": Activity.IDLE,
+    "shell": Activity.IDLE,
+    "busy": Activity.WORKING,
+    "waiting": Activity.QUESTION,
+}
+_PERMITS = ("permission prompt", "sandbox request")
+_ASKING = frozenset({"AskUserQuestion"})
+"""Tools that ask the user something, and change nothing."""
+_BYPASS = ("--dangerously-skip-permissions", "bypassPermissions")
+_KEY_END = 20
+
+
+class ProviderSigns:
+    """Of the two programs; all others tell nothing."""
+
+    def tells(self, provider: str) -> bool:
+        return provider in ("claude", "codex")
+
+    def mute(self, provider: str) -> bool:
+        return provider == "codex"
+
+    def path(self, provider: str, *, env: Mapping[str, str], pid: int) -> str | None:
+        return str(config_dir(env) / "sessions" / f"{pid}.json") if provider == "claude" else None
+
+    def look(self, provider: str, *, env: Mapping[str, str], pid: int) -> Evidence | None:
+        found = entry(config_dir(env), pid) if provider == "claude" else None
+        state = _STATES.get(str(found.get("status"))) if found else None
+        if found is None or state is None:
+            return None
+        waits = str(found.get("waitingFor") or "")
+        if state is Activity.QUESTION and waits in _PERMITS:
+            state = Activity.PERMISSION
+        detail = f"{found['status']}, {waits}" if state in (Activity.QUESTION, Activity.PERMISSION) else found["status"]
+        return Evidence(source=Source.REGISTRY, at=_time(found), says=state, detail=detail)
+
+    def dialog(self, provider: str, *, env: Mapping[str, str], cwd: str, argv: Sequence[str]) -> str:
+        if provider == "claude":
+            return _claude_dialog(env, cwd, argv)
+        return _codex_dialog(env, cwd) if provider == "codex" else ""
+
+    def hook(self, provider: str, event: str, payload: str, *, at: datetime) -> Evidence | None:
+        said = _object(payload)
+        if provider == "codex":
+            over = event == "notify" and said.get("type") == "agent-turn-complete"
+            return _hooked(at, Activity.IDLE, "agent-turn-complete") if over else None
+        return _of_claude(event, said, at) if provider == "claude" else None
+
+
+# ---- claude ---------------------------------------------------------------------------------
+
+
+def _time(found: Mapping[str, Any]) -> datetime:
+    """When its status changed; the beginning of time where that is not told."""
+    for key in ("statusUpdatedAt", "startedAt"):
+        millis = found.get(key)
+        if isinstance(millis, int) and 0 <= millis < 2**43:
+            return datetime.fromtimestamp(millis / 1000, UTC)
+    return datetime.fromtimestamp(0, UTC)
+
+
+def _hooked(at: datetime, says: Activity, detail: str, *, waits: bool | None = None) -> Evidence:
+    return Evidence(source=Source.HOOK, at=at, says=says, detail=detail, waits=waits)
+
+
+def _of_claude(event: str, said: Mapping[str, Any], at: datetime) -> Evidence | None:
+    tool = said.get("tool_name")
+    if event in ("PermissionRequest", "PreToolUse"):
+        asks = tool in _ASKING
+        if event == "PreToolUse" and not asks:
+            return None
+        detail = f"{event} {tool}"[:80] if isinstance(tool, str) else event
+        return _hooked(at, Activity.QUESTION if asks else Activity.PERMISSION, detail, waits=False)
+    match event:
+        case "SessionStart":
+            begins = said.get("source") != "compact"  # that is in the midst of a turn
+            return _hooked(at, Activity.STARTING, f"SessionStart {said.get('source', '')}".strip()) if begins else None
+        case "UserPromptSubmit":
+            return _hooked(at, Activity.WORKING, event, waits=True)
+        case "Stop":
+            return _hooked(at, Activity.IDLE, event)
+        case "StopFailure":
+            return _hooked(at, Activity.ERROR, f"StopFailure {said.get('error', '')}".strip()[:80])
+        case "Notification":
+            return _notified(said.get("notification_type"), at)
+    return None
+
+
+def _notified(kind: object, at: datetime) -> Evidence | None:
+    says = {"idle_prompt": Activity.IDLE, "permission_prompt": Activity.PERMISSION}.get(str(kind))
+    return _hooked(at, says, f"Notification {kind}", waits=False) if says else None
+
+
+def _claude_dialog(env: Mapping[str, str], cwd: str, argv: Sequence[str]) -> str:
+    config = config_dir(env)
+    beside = env.get("CLAUDE_CONFIG_DIR") or env.get("HOME") or str(Path.home())
+    state, settings = _read(Path(beside) / ".claude.json"), _read(config / "settings.json")
+    key, answers = env.get("ANTHROPIC_API_KEY", ""), state.get("customApiKeyResponses")
+    approved = answers.get("approved") if isinstance(answers, dict) else None
+    if state.get("hasCompletedOnboarding") is not True:
+        return "its first-run questions: run claude once by hand"
+    if not _trusted(state, cwd):
+        return f"the question whether {cwd} is to be trusted: run claude there once by hand"
+    if key and not (isinstance(approved, list) and key[-_KEY_END:] in approved):
+        return "the question whether ANTHROPIC_API_KEY is to be used"
+    accepted = state.get("bypassPermissionsModeAccepted") or settings.get("skipDangerousModePermissionPrompt")
+    if any(word in argv for word in _BYPASS) and accepted is not True:
+        return "the warning of the permission mode bypassPermissions"
+    return ""
+
+
+def _trusted(state: Mapping[str, Any], cwd: str) -> bool:
+    """Of a directory, or one above it."""
+    projects = state.get("projects")
+    here = Path(os.path.realpath(cwd))
+    for path in (here, *here.parents):
+        known = projects.get(str(path)) if isinstance(projects, dict) else None
+        if isinstance(known, dict) and known.get("hasTrustDialogAccepted") is True:
+            return True
+    return False
+
+
+# ---- codex ----------------------------------------------------------------------------------
+
+
+def _codex_dialog(env: Mapping[str, str], cwd: str) -> str:
+    try:
+        said = tomllib.loads((home(env) / "config.toml").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        said = {}
+    projects = said.get("projects")
+    here = Path(os.path.realpath(cwd))
+    for path in (here, *here.parents):
+        known = projects.get(str(path)) if isinstance(projects, dict) else None
+        if isinstance(known, dict) and known.get("trust_level"):
+            return ""
+    return f"the question whether {cwd} is to be trusted: run codex there once by hand"
+
+
+# ---- files ----------------------------------------------------------------------------------
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return _object(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+
+
+def _object(text: str) -> dict[str, Any]:
+    """A JSON object; an empty one for what is none."""
+    try:
+        said = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return said if isinstance(said, dict) else {}
