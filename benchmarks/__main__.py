@@ -24,6 +24,7 @@ SCRIPTS = (
     "footprint",
     "starting",
     "tree",
+    "runs",
 )
 HEAD = """# How fast it is
 

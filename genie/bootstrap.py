@@ -13,6 +13,7 @@ from uuid import UUID
 
 from genie import paths, settings
 from genie.adapters.attachments import read_attachment
+from genie.adapters.channels import SessionChannels
 from genie.adapters.inputs import FifoInputs
 from genie.adapters.launches import FileLaunches
 from genie.adapters.leavings import FileLeavings
@@ -25,7 +26,8 @@ from genie.adapters.postgres.migrate import migrate, schema
 from genie.adapters.postgres.registry import PostgresRegistry
 from genie.adapters.processes import SystemProcesses, open_cgroups
 from genie.adapters.processes import Watcher as ProcessWatcher
-from genie.adapters.providers import InstalledProviders, ProviderOptions
+from genie.adapters.providers import HookProgram, InstalledProviders, ProviderOptions
+from genie.adapters.providers._signs import ProviderSigns
 from genie.adapters.recordings import FileRecordings
 from genie.adapters.records import Listener
 from genie.adapters.runlogs import FileRunLogs
@@ -43,6 +45,7 @@ from genie.domain.errors import MissingProgram
 from genie.domain.session import Run
 from genie.paths import Home
 from genie.ports import Alarms, Calendar, Clock, Feed, Recordings, Registry, Supplies, Terminal, Watcher
+from genie.ports.signs import Signs
 from genie.services.world import Rules, World
 from genie.settings import Settings
 from genie.settings.model import LogSettings
@@ -171,17 +174,27 @@ def open_world(
         width=configured.tmux.width,
         height=configured.tmux.height,
     )
+    providers = InstalledProviders(_provider_options(configured, home), home.providers)
+    inputs, launches, recorded = FifoInputs(), FileLaunches(home, young=UNSWEPT), recordings(home)
     return World(
         registry=registry,
         terminal=terminal,
         processes=processes,
-        providers=InstalledProviders(_provider_options(configured), home.providers),
+        providers=providers,
         templates=FileTemplates(home, paths.package_dir("agents")),
         team_files=ClaudeFiles(),
-        inputs=FifoInputs(),
-        launches=FileLaunches(home, young=UNSWEPT),
+        inputs=inputs,
+        channels=SessionChannels(
+            terminal=terminal,
+            inputs=inputs,
+            fifo=recorded.fifo,
+            providers=providers,
+            launches=launches,
+            environment=_clean_environment(),
+        ),
+        launches=launches,
         run_logs=FileRunLogs(home, age=timedelta(days=configured.log.runs_days), total=configured.log.runs_total_size),
-        recordings=recordings(home),
+        recordings=recorded,
         leavings=FileLeavings(home),
         places=LocalPlaces(),
         supplies=_supplies(home, configured),
@@ -257,13 +270,20 @@ def _rules_at(home: Home, own: Settings, terminal: Terminal) -> Callable[[str, M
     return rules_at
 
 
-def _provider_options(configured: Settings) -> dict[str, ProviderOptions]:
+def _provider_options(configured: Settings, home: Home) -> dict[str, ProviderOptions]:
     claude, codex = configured.claude, configured.codex
     mode = claude.permission_mode.value if claude.permission_mode else None
+    command = (sys.executable, "-I", "-S", str(HERE / "hook.py"), str(home.socket), str(home.spool))
+    hooks = HookProgram(command, str(home.hooks))
     return {
-        "claude": ProviderOptions(claude.binary, claude.extra_args, mode),
-        "codex": ProviderOptions(codex.binary, codex.extra_args, None),
+        "claude": ProviderOptions(claude.binary, claude.extra_args, mode, hooks),
+        "codex": ProviderOptions(codex.binary, codex.extra_args, None, hooks),
     }
+
+
+def signs() -> Signs:
+    """What interactive providers tell of what they are doing."""
+    return ProviderSigns()
 
 
 def _runner(home: Home) -> Callable[[UUID], tuple[str, ...]]:

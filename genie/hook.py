@@ -98,7 +98,7 @@ def start(command: list[str], home: str) -> None:
         os._exit(127)
 
 
-def written(event: str, fields: dict[str, str]) -> bytes:
+def written(fields: dict[str, str]) -> bytes:
     """The event as JSON. No field can take the place of its name or its time."""
     pairs = ", ".join(f"{quoted(name)}: {quoted(value)}" for name, value in fields.items() if name != "at")
     return f'{{{pairs}, "at": {time.time()!r}}}'.encode()
@@ -109,7 +109,7 @@ def deliver(path: str, directory: str, event: str, words: list[str]) -> None:
     if "--" in words:
         place = words.index("--")
         words, command = words[:place], words[place + 1 :]
-    body = written(event, {**dict(word.partition("=")[::2] for word in words), "event": event})
+    body = written({**dict(word.partition("=")[::2] for word in words), "event": event})
     try:
         send(path, body)
     except OSError as error:
@@ -132,12 +132,12 @@ def report(path: str, directory: str, event: str, payload: bytes) -> None:
     if not run or not token:
         return
     fields = {"event": event, "run": run.decode(errors="replace"), "token": token.decode(errors="replace")}
-    told = {"payload": payload.decode(errors="replace")}
+    more = {"payload": payload.decode(errors="replace")}
     try:
-        send(path, written(event, fields | told if len(payload) <= PAYLOAD else fields))
+        send(path, written(fields | more if len(payload) <= PAYLOAD else fields))
     except OSError:
         if not os.path.isdir(directory) or len(os.listdir(directory)) < WAITING:  # noqa: PTH112, PTH208
-            spool(directory, written(event, fields | told if len(payload) <= SPOOLED else fields))
+            spool(directory, written(fields | more if len(payload) <= SPOOLED else fields))
 
 
 def hooked(path: str, directory: str, event: str, words: list[str]) -> None:

@@ -82,6 +82,11 @@ class Home:
         return self.root / "spool"
 
     @property
+    def hooks(self) -> Path:
+        """Settings that providers are started with, so that their hooks tell genie what they do."""
+        return self.root / "hooks"
+
+    @property
     def agents(self) -> Path:
         return self.root / "agents"
 

@@ -3,7 +3,7 @@
 #
 #   sh examples/coordinator/coordinator.sh [--provider NAME] [QUESTION]
 #
-# It may run commands without asking (--auto-approve): let it work where it can do no harm. What it may start is limited.
+# It may run commands without asking (--auto-approve): let it work where it can do no harm. Limits bound what it starts.
 # Leaves no pane and no process; `genie tree --all` still shows who has started whom.
 set -eu
 provider=${GENIE_EXAMPLE_PROVIDER:-claude}

@@ -18,7 +18,7 @@ draft=$(genie run -q --provider "$provider" --tag "$tag" --name "writer-$$" "$ta
 for round in 1 2 3; do
     verdict=$(genie pipe "$draft" --detach -q --provider "$provider" --give-tag "$tag" --name "critic-$$" -- \
         "You are a critic who is hard to please and fair. This was the task: $task
-If the text does it well, answer with the word ACCEPT and nothing else. Otherwise begin with the word REVISE and name the
+If the text does it well, answer with the word ACCEPT alone. Otherwise begin with the word REVISE and name the
 at most three things that must change, the gravest first.")
     said=$(genie output "$verdict" --wait)
     echo "round $round: $said" >&2

@@ -5,6 +5,7 @@ python examples/race/race.py [--provider NAME] FILE
 
 import argparse
 import os
+import sys
 
 from genie.client import Genie
 
@@ -28,7 +29,7 @@ with Genie() as genie:
                 files=[asked.file],
             )
         if not all(end["success"] for end in genie.wait(tags=tag)):
-            print("not every reviewer has succeeded")
+            print("not every reviewer has succeeded", file=sys.stderr)
         for review in genie.collect(tags=tag):
             print(f"==> {review['name']}  {review['status']}\n{review['result_text'] or review['error']}")
 

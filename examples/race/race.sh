@@ -25,8 +25,8 @@ genie wait --tag "$tag" >/dev/null || echo "not every reviewer has succeeded" >&
 genie collect --tag "$tag"
 
 for size in small large; do
-    genie pipe --tag "$tag" --detach -q --provider "$provider" --size "$size" --give-tag "$tag-sum" --name "sum-$size-$$" \
-        -- "Which of these findings is to be mended first, and how? Three sentences." >/dev/null
+    genie pipe --tag "$tag" --detach -q --provider "$provider" --size "$size" --give-tag "$tag-sum" \
+        --name "sum-$size-$$" -- "Which of these findings is to be mended first, and how? Three sentences." >/dev/null
 done
 winner=$(genie wait --tag "$tag-sum" --any -q | head -n 1)
 genie cancel --yes --tag "$tag-sum" --reason 'another one was faster' >/dev/null

@@ -95,6 +95,13 @@ def teams(incomplete: str) -> list[str]:
     return _ask(incomplete, lambda genie: genie.teams(timeout=PATIENCE))
 
 
+def archived_teams(incomplete: str) -> list[str]:
+    """Names of archived teams that begin so."""
+    return _ask(
+        incomplete, lambda genie: [row for row in genie.teams(everything=True, timeout=PATIENCE) if row.get("archived_at")]
+    )
+
+
 def schedules(incomplete: str) -> list[str]:
     """Names of schedules that begin so."""
     return _ask(incomplete, lambda genie: genie.schedules(timeout=PATIENCE))

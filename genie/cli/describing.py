@@ -42,6 +42,13 @@ def provider(row: Row) -> str:
     return f"{row['provider']}/{row['model']}" if row.get("model") else str(row["provider"])
 
 
+def doing(activity: str, at: str | None, source: str | None) -> str:
+    """What an agent does, since when, and who says so."""
+    if activity == "unknown" and ": " not in (source or ""):
+        return activity
+    return f"{activity} for {since(at)}" + (f" ({source})" if source else "")
+
+
 def why(row: Row) -> str:
     """The reason of a state, and when it is tried again."""
     words = [str(row["reason"])] if row.get("reason") else []

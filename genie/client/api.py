@@ -12,8 +12,10 @@ from genie.client.asking import myself as _myself
 from genie.client.asking import selection as _selection
 from genie.client.asking import to_path as _path
 from genie.client.daemon import Daemon
+from genie.client.messages import Messages
 from genie.client.running import Running
 from genie.client.schedules import Schedules
+from genie.client.teams import Teams
 from genie.client.telling import Telling
 from genie.client.worktrees import Worktrees
 
@@ -25,7 +27,7 @@ LONG = 300.0
 """Seconds for what starts or ends processes."""
 
 
-class Genie(Running, Telling, Schedules, Worktrees):
+class Genie(Running, Telling, Schedules, Worktrees, Messages, Teams):
     """The verbs of genie as methods. `Genie()` is about the daemon of GENIE_HOME (`~/.genie`), which is started where
     it does not run; another `Daemon` can be given.
 
@@ -162,9 +164,10 @@ class Genie(Running, Telling, Schedules, Worktrees):
 
     # ---- teams, templates, providers-------------------------------------------------------
 
-    def teams(self, *, timeout: float = 60.0) -> list[Row]:
-        """All teams."""
-        return self._rows(self._daemon.request("GET", "/v1/teams", timeout=timeout))
+    def teams(self, *, everything: bool = False, timeout: float = 60.0) -> list[Row]:
+        """The teams; archived ones with `everything`."""
+        pairs = [("all", "true")] if everything else []
+        return self._rows(self._daemon.request("GET", _path("/v1/teams", pairs), timeout=timeout))
 
     def create_team(
         self,

@@ -44,6 +44,7 @@ class AgentRow(PlacedRow):
     termination: str
     activity: str
     activity_since: str | None
+    activity_source: str
     resume_attempts: int
     max_resume_attempts: int
     auto_resume: bool

@@ -15,8 +15,11 @@ from uuid import UUID
 import structlog
 
 from genie import bootstrap
+from genie.daemon.attention import Attention
+from genie.daemon.curator import UNTOLD, Curator
 from genie.daemon.leaving import Leaving
 from genie.daemon.pacemaker import Pacemaker
+from genie.daemon.postman import Postman
 from genie.daemon.reader import POLL, Reader
 from genie.daemon.timekeeper import Timekeeper, timetable
 from genie.domain.errors import GenieError, RegistryAway
@@ -54,7 +57,10 @@ class Engine:
         self.dsn: str | None = None
         self.pacemaker: Pacemaker | None = None
         self.reader: Reader | None = None
+        self._curator: Curator | None = None
+        self.attention: Attention | None = None
         self._timekeeper: Timekeeper | None = None
+        self._postman: Postman | None = None
         self.leaving = Leaving()
         self.on_taken_over: Callable[[], None] = lambda: None
         self._world: World | None = None
@@ -193,21 +199,36 @@ class Engine:
         )
         self._world, self.pacemaker = world, pacemaker
         self.reader = Reader(world, bootstrap.wakes(poll=POLL))
+        self.attention = Attention(world, bootstrap.signs(), bootstrap.wakes(poll=POLL), opened.feed)
         self._record(Kind.DAEMON_STARTED)
+        self.attention.start()
         self.reader.start()
         pacemaker.start()
         self._timekeeper = Timekeeper(timetable(world, opened.alarms))
         self._timekeeper.start()
+        self._curator = Curator(world, bootstrap.wakes(poll=UNTOLD))
+        self._curator.start()
+        self._postman = Postman(world, opened.feed)
+        self._postman.start()
 
     def _close(self) -> None:
         pacemaker, timekeeper, opened, reader = self.pacemaker, self._timekeeper, self._open, self.reader
-        self._world = self._open = self.pacemaker = self._timekeeper = self.reader = None
+        attention, postman = self.attention, self._postman
+        self._postman = None
+        self._world = self._open = self.pacemaker = self._timekeeper = self.reader = self.attention = None
+        if postman:
+            postman.stop()
+        curious, self._curator = self._curator, None
+        if curious:
+            curious.stop()
         if timekeeper:
             timekeeper.stop()
         if pacemaker:
             pacemaker.stop()
         if reader:
             reader.stop()
+        if attention:
+            attention.stop()
         if opened:
             opened.close()
 
@@ -225,18 +246,29 @@ class Engine:
         reader = self.reader
         if run.pane and reader:
             reader.watch(run)
+        if self.attention:
+            self.attention.watch(run)
         if run.pane and run.id not in self._watched:
             agent = run.agent
             self._watched.add(run.id)
+            if self._curator:
+                self._curator.look()
             self._watcher.watch(run.id, run.pane.pid, run.pane.started, lambda ended: self._died(agent, ended))
 
     def _died(self, agent: UUID, run: UUID) -> None:
         self._watched.discard(run)
-        reader, pacemaker = self.reader, self.pacemaker
+        reader, pacemaker, attention = self.reader, self.pacemaker, self.attention
         if reader:
             reader.ended(run)
+        if attention:
+            attention.ended(run)
         if pacemaker:
             pacemaker.look_at(agent)
+
+    def hooked(self, name: str, payload: str, at: float | None, *, token: str, run: str | None) -> None:
+        """A hook of an agent has told something. Raises RegistryAway."""
+        if self.attention:
+            self.attention.hook(name, payload, at, token=token, run=run)
 
     # ---- what the others tell ----
 

@@ -17,8 +17,9 @@ from apscheduler.triggers.interval import IntervalTrigger
 from genie.daemon.librarian import Librarian
 from genie.daemon.sampler import Sampler
 from genie.domain.errors import GenieError, RegistryAway, Stale
+from genie.domain.session import Standing
 from genie.domain.settle import Learn
-from genie.services.leave import catch_up
+from genie.services.leave import catch_up, leave
 from genie.services.orphans import close_orphans
 from genie.services.quota import enforce_quotas
 from genie.services.reconcile import Errand, Pass, reconcile
@@ -30,6 +31,8 @@ SWEEP = timedelta(seconds=60)
 COUNTED = timedelta(days=1)
 """How long the spawns of a tree are counted when nobody of it is left."""
 WEIGH = timedelta(seconds=2)
+REST, LONGEST_REST = 2.0, 0.2
+"""How long the next pass waits after one, as a multiple of that one's time, and in seconds at most."""
 
 
 class Pacemaker:
@@ -105,14 +108,19 @@ class Pacemaker:
             self._wanted.notify_all()
 
     def _run(self) -> None:
+        rested = 0.0
         while True:
             with self._wanted:
                 self._wanted.wait_for(lambda: self._stopping or self._everything or self._some)
+                # A pass reads every row, whomever it is about: what is pushed in a storm is looked at together.
+                self._wanted.wait_for(lambda: self._stopping, timeout=max(rested - perf_counter(), 0.0))
                 if self._stopping:
                     return
                 only = None if self._everything else frozenset(self._some)
                 self._everything, self._some = False, set()
+            began = perf_counter()
             self._pass(only)
+            rested = perf_counter() + min((perf_counter() - began) * REST, LONGEST_REST)
 
     def _pass(self, only: frozenset[UUID] | None) -> None:
         began = perf_counter()
@@ -138,6 +146,9 @@ class Pacemaker:
             self._world.watch(run)
         if not self.passes:
             catch_up(self._world, done.live)
+        for ended in done.left:
+            # Not in the agent's flight: what is left is this run's, which nobody else has.
+            self._errands.submit(self._leave, ended)
         for errand in done.errands:
             self._send(errand)
         self._quotas = done.quotas
@@ -201,6 +212,12 @@ class Pacemaker:
             log.exception("errand_failed", agent=errand.name)
         finally:
             self._world.flights.land(errand.agent)
+
+    def _leave(self, ended: Standing) -> None:
+        try:
+            leave(self._world, ended)
+        except Exception:
+            log.exception("not_left", agent=ended.agent.name)
 
     def _weigh(self) -> None:
         """Hold trees to their memory quotas, where there are any."""

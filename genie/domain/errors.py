@@ -27,7 +27,7 @@ GenieError
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class GenieError(Exception):
@@ -39,7 +39,7 @@ class GenieError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
-        self.details = details
+        self.details: dict[str, Any] = details
 
 
 class BadInput(GenieError):

@@ -21,7 +21,11 @@ class Layout(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Team:
-    """A named group of agents with a tmux session of its own. `spawn` is what it wishes for the spawn trees in it."""
+    """A named group of agents with a tmux session of its own. `spawn` is what it wishes for the spawn trees in it.
+
+    One that is archived is in no list and in no tier; one that was disbanded is there for its former agents alone, and
+    its name is free.
+    """
 
     id: UUID
     name: str
@@ -31,6 +35,8 @@ class Team:
     cwd: str
     created_at: datetime
     spawn: Wish = field(default_factory=Wish)
+    archived_at: datetime | None = None
+    disbanded_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

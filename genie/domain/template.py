@@ -67,6 +67,7 @@ class Template:
     on_resume: str | None = None
     cwd: str | None = None
     worktree: bool = False
+    stdin: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

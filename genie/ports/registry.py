@@ -15,8 +15,6 @@ from genie.domain.result import Edge, Need, Result
 from genie.domain.selecting import Match, Selection
 from genie.domain.session import PaneIdentity, Run, Session, Standing
 from genie.domain.tape import Tape
-from genie.domain.team import Team
-from genie.domain.template import Template
 from genie.domain.tree import Branch, Pace
 from genie.domain.usage import Sample
 from genie.ports.digests import Digests
@@ -24,6 +22,7 @@ from genie.ports.garbage import Archive
 from genie.ports.messages import Messages, MessagesTx
 from genie.ports.schedules import Schedules, SchedulesTx
 from genie.ports.searching import Library
+from genie.ports.teams import Teams, TeamsTx
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +121,7 @@ class OutcomesTx(Protocol):
         ...
 
 
-class Tx(OutcomesTx, SchedulesTx, MessagesTx, Protocol):
+class Tx(OutcomesTx, SchedulesTx, MessagesTx, TeamsTx, Protocol):
     """One open transaction. Events are written at its end, so that the order of their ids is the
     order of commits and the lock on that order is held shortly."""
 
@@ -190,16 +189,6 @@ class Tx(OutcomesTx, SchedulesTx, MessagesTx, Protocol):
     def add_attempt(self, attempt: Attempt) -> None: ...
 
     def close_attempt(self, run: UUID, outcome: str) -> None: ...
-
-    def team(self, name: str) -> Team | None: ...
-
-    def add_team(self, team: Team) -> None:
-        """Does nothing when a team of that name is there."""
-        ...
-
-    def keep_template(self, template: Template) -> None:
-        """Keep `agent_templates` in step with the file the spawn has read."""
-        ...
 
     def record(self, *events: Event) -> None: ...
 
@@ -277,7 +266,7 @@ class Outcomes(Protocol):
         ...
 
 
-class Registry(Vitals, Outcomes, Schedules, Messages, Digests, Archive, Library, Protocol):
+class Registry(Vitals, Outcomes, Schedules, Messages, Teams, Digests, Archive, Library, Protocol):
     """PostgreSQL. Every method raises RegistryAway when it does not answer."""
 
     def begin(self) -> AbstractContextManager[Tx]:
@@ -361,8 +350,6 @@ class Registry(Vitals, Outcomes, Schedules, Messages, Digests, Archive, Library,
     def events(self, *, after: int, limit: int = 500) -> list[Event]: ...
 
     def last_event(self) -> int: ...
-
-    def teams(self) -> list[Team]: ...
 
     def version(self) -> str:
         """The version of the PostgreSQL server, such as "18.1"."""

@@ -59,6 +59,23 @@ class Terminal(Protocol):
         """Type a short line and Enter, after leaving copy mode."""
         ...
 
+    def type_text(self, pane: PaneIdentity, text: str) -> None:
+        """Type these characters as they are, without Enter. Raises NotAllowed while the pane is in a mode, such as copy
+        mode; then nothing was typed."""
+        ...
+
+    def paste(self, pane: PaneIdentity, text: str) -> None:
+        """The same as a paste, which the program can tell from typing. Raises as `type_text`."""
+        ...
+
+    def press_enter(self, pane: PaneIdentity) -> None:
+        """Raises as `type_text`."""
+        ...
+
+    def in_mode(self, pane: PaneIdentity) -> bool:
+        """Whether the pane is in a mode of tmux's own, which takes the keys."""
+        ...
+
     def nudge(self, server: ServerIdentity) -> None:
         """Make the server look after its ended children (SIGCHLD), its identity checked first."""
         ...

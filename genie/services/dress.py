@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from genie.domain.agent import Agent
+from genie.domain.activity import shown
+from genie.domain.agent import Activity, Agent, Life
 from genie.domain.errors import Foreign, TerminalAway
 from genie.domain.session import Run
 from genie.ports import Face
@@ -16,10 +17,17 @@ def face(agent: Agent) -> Face:
     return Face(
         name=agent.name,
         role=agent.role,
-        state=agent.life.value,
+        state=_state(agent),
         resumes=f"{agent.attempts}/{agent.policy.max_attempts}",
         color=agent.color,
     )
+
+
+def _state(agent: Agent) -> str:
+    """Its life, and what it is doing where that can be told."""
+    doing = shown(agent)
+    known = agent.life is Life.RUNNING and doing is not Activity.UNKNOWN
+    return f"{agent.life.value}, {doing.value}" if known else agent.life.value
 
 
 def show_state(world: World, agent: Agent, run: Run | None) -> None:

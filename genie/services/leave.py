@@ -36,7 +36,7 @@ def leave(world: World, ended: Standing) -> None:
     agent, session, run = ended.agent, ended.session, ended.run
     if session is None or session.attend is None or agent.life not in ENDED:
         return
-    if agent.life is Life.DONE and not session.attend.keep and run and run.pane:
+    if pane_goes(ended) and run and run.pane:
         with suppress(GenieError):
             world.terminal.close(run.pane)
     if session.attend.keep_open:
@@ -46,6 +46,12 @@ def leave(world: World, ended: Standing) -> None:
         tell_started(world, ended)
     with suppress(GenieError):
         world.launches.mark(session.id, "ended", _ended(ended))
+
+
+def pane_goes(ended: Standing) -> bool:
+    """Whether its pane is closed with its end."""
+    attend = ended.session.attend if ended.session else None
+    return attend is not None and not attend.keep and ended.agent.life is Life.DONE
 
 
 def catch_up(world: World, live: Sequence[Run]) -> None:

@@ -54,7 +54,7 @@ from genie.services.dress import show_state
 from genie.services.expire import expire
 from genie.services.family import end_family, held
 from genie.services.fell import fell
-from genie.services.leave import leave
+from genie.services.leave import pane_goes
 from genie.services.orphans import strangers_in
 from genie.services.want import want
 from genie.services.world import World
@@ -75,8 +75,8 @@ class Errand:
 @dataclass(slots=True)
 class Pass:
     """What a pass has found: errands, agents to look at again soon, when a wait ends, and errors by agent. `ending`
-    are those that are wanted to end; `look_at_all` asks for another pass at once; `quotas` says that an agent
-    has a memory quota."""
+    are those that are wanted to end, `left` those whose run is over, to be left; `look_at_all` asks for another
+    pass at once; `quotas` says that an agent has a memory quota."""
 
     away_since: datetime | None = None
     errands: list[Errand] = field(default_factory=list)
@@ -87,6 +87,7 @@ class Pass:
     away: list[str] = field(default_factory=list)
     strangers: list[tuple[ServerIdentity, PaneSeen, UUID]] = field(default_factory=list)
     ending: frozenset[UUID] = frozenset()
+    left: list[Standing] = field(default_factory=list)
     look_at_all: bool = False
     quotas: bool = False
 
@@ -289,9 +290,9 @@ def _declare(world: World, standing: Standing, seen: Look, done: Pass, *, at: da
             done.look_at_all = True
     world.fault("reconcile.declared")
     ended = Standing(saved, current.session, run)
-    if seen.sight is Sight.DEAD:
+    if seen.sight is Sight.DEAD and not pane_goes(ended):
         show_state(world, saved, run)
-        leave(world, ended)
+    done.left.append(ended)
     _clear_up(world, ended, done)
     return ended
 
@@ -329,7 +330,7 @@ def _give_up(world: World, standing: Standing, why: Never, done: Pass) -> None:
         end_family(tx, saved, Desired.STOPPED, now=now)
         done.look_at_all = True
     show_state(world, saved, current.run)
-    leave(world, Standing(saved, current.session, current.run))
+    done.left.append(Standing(saved, current.session, current.run))
     _clear_up(world, Standing(saved, current.session, current.run), done)
 
 

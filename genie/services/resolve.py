@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from genie.domain.agent import Agent
-from genie.domain.errors import NotFound
+from genie.domain.errors import NotAllowed, NotFound
 from genie.domain.team import Clues, Resolution, resolve
 from genie.domain.template import Template
 from genie.services.order import Order
@@ -13,9 +13,24 @@ from genie.services.scene import Scene
 def resolve_team(order: Order, scene: Scene, *, role: str, template: Template | None, row: Agent | None) -> Resolution:
     """The team. Where no tier answers and the name has an agent, that agent stays in its team.
 
-    Raises what `domain.team.resolve` raises.
+    Raises what `domain.team.resolve` raises, and NotAllowed for a team that is archived.
     """
-    clues = _clues(order, scene, role=role, template=template)
+    archived = frozenset(team.name for team in scene.teams if team.archived_at)
+    try:
+        found = _resolve(_clues(order, scene, role=role, template=template, archived=archived), row)
+    except NotFound as error:
+        _refuse_archived(str(error.details.get("name")), archived)
+        raise
+    _refuse_archived(found.team, archived)
+    return found
+
+
+def _refuse_archived(team: str, archived: frozenset[str]) -> None:
+    if team in archived:
+        raise NotAllowed(f"team '{team}' is archived", hint=f"genie team unarchive {team}", team=team)
+
+
+def _resolve(clues: Clues, row: Agent | None) -> Resolution:
     if row is None:
         return resolve(clues)
     try:
@@ -31,7 +46,7 @@ def _own(row: Agent) -> Resolution:
     return Resolution(row.team, row.team_tier, row.team_chain, new=False)
 
 
-def _clues(order: Order, scene: Scene, *, role: str, template: Template | None) -> Clues:
+def _clues(order: Order, scene: Scene, *, role: str, template: Template | None, archived: frozenset[str]) -> Clues:
     return Clues(
         name=order.name,
         role=role,
@@ -42,7 +57,7 @@ def _clues(order: Order, scene: Scene, *, role: str, template: Template | None) 
         env_team=order.caller.env.get("GENIE_TEAM") or None,
         caller_session=scene.caller_session,
         caller_tmux_session=scene.around_anywhere,
-        teams=frozenset(team.name for team in scene.teams),
-        lead_sessions=scene.lead_sessions,
+        teams=frozenset(team.name for team in scene.teams) - archived,
+        lead_sessions=tuple(pair for pair in scene.lead_sessions if pair[1] not in archived),
         claude_teams=scene.claude_teams,
     )

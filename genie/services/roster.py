@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from genie.domain import resume
 from genie.domain.agent import LIVE, STOPPABLE, Agent, Life
 from genie.domain.errors import NotFound
-from genie.domain.events import CHANGES, Event
+from genie.domain.events import CHANGES, Event, Kind
 from genie.domain.session import Look, Run, Session, Standing
 from genie.domain.settle import (
     Bring,
@@ -32,6 +32,9 @@ from genie.domain.words import nearest
 from genie.ports import Relative, Wanted
 from genie.services.reconcile import View, facts
 from genie.services.world import World
+
+_LIFE = tuple(kind for kind in CHANGES if kind is not Kind.ACTIVITY)
+_HISTORY = tuple(kind for kind in Kind if kind is not Kind.ACTIVITY)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,12 +90,20 @@ def get(world: World, name: str) -> Standing:
 
 
 def ls(world: World, wanted: Wanted) -> list[Row]:
-    """The agents that are wanted. Raises NotFound for a name nobody has. Does not ask tmux."""
+    """The agents that are wanted; those at rest in archived teams only where names or a team ask for them, or for all.
+    Raises NotFound for a name nobody has. Does not ask tmux."""
     found = world.registry.roster(wanted)
+    if not (wanted.names or wanted.team or wanted.all):
+        found = _without_archived(world, found)
     missing = set(wanted.names) - {standing.agent.name for standing in found}
     if missing:
         get(world, min(missing))
     return rows(world, found)
+
+
+def _without_archived(world: World, found: list[Standing]) -> list[Standing]:
+    away = {team.name for team in world.registry.teams() if team.archived_at}
+    return [one for one in found if one.agent.team not in away or one.agent.life in STOPPABLE] if away else found
 
 
 def rows(world: World, standings: Sequence[Standing]) -> list[Row]:
@@ -125,7 +136,8 @@ def show(world: World, name: str) -> Details:
 
 
 def history(world: World, name: str, *, limit: int) -> list[Event]:
-    return world.registry.history(get(world, name).agent.id, limit=limit)
+    """What became of an agent, and what was said; what it was doing from moment to moment is in its events only."""
+    return world.registry.history(get(world, name).agent.id, limit=limit, kinds=_HISTORY)
 
 
 def explain(world: World, name: str) -> Explanation:
@@ -137,7 +149,7 @@ def explain(world: World, name: str) -> Explanation:
         parent = tx.standing_of(standing.agent.parent) if standing.agent.parent else None
     ending = {parent.agent.id} if parent and unwanted(parent.agent) else set()
     known = facts(world, standing, view, room=room, ending=ending)
-    events = world.registry.history(standing.agent.id, limit=8, kinds=CHANGES)
+    events = world.registry.history(standing.agent.id, limit=8, kinds=_LIFE)
     return Explanation(
         standing=standing,
         why=why(standing, events),

@@ -250,7 +250,7 @@ def _create(world: World, tx: Tx, planned: Planned, boarded: list[UUID]) -> Stan
     world.launches.keep_environment(session_id, made.environment)
     tx.add_team(_team(world, planned))
     if planned.template:
-        tx.keep_template(planned.template)
+        tx.keep_template(planned.template, host=world.host)
     anew = planned.row.agent if isinstance(planned.decision, Create) and planned.row else None
     agent = _agent(world, planned, name=name, color=color, session=session_id, anew=anew)
     room = tx.live_count(world.host) < world.rules.max_running and not _waits(planned)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from genie.domain.agent import Agent, Life
+from genie.domain.agent import Activity, Agent, Life
 from genie.domain.events import Event
 from genie.domain.selecting import Match, Selection
 from genie.services.roster import rows
@@ -14,11 +14,19 @@ from genie.services.world import World
 
 WORDS = {Life.SPAWNING: Life.RUNNING.value, Life.RESUMING: Life.RUNNING.value, Life.DONE: "completed"}
 """Where the word of a state is not the state's own."""
+DOING = {
+    Activity.IDLE: "idle",
+    Activity.PERMISSION: "waiting",
+    Activity.QUESTION: "waiting",
+    Activity.LIMITED: "limited",
+}
+"""What a running one is in a word, where its activity says more than that it runs."""
 
 
 def word_of(agent: Agent) -> str:
     """How an agent's session is, in a word."""
-    return WORDS.get(agent.life, agent.life.value)
+    doing = DOING.get(agent.activity) if agent.life is Life.RUNNING else None
+    return doing or WORDS.get(agent.life, agent.life.value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

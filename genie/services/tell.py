@@ -5,13 +5,16 @@ from __future__ import annotations
 from genie.domain.agent import Life
 from genie.domain.errors import BadInput, NotAllowed
 from genie.domain.session import Standing, Way
+from genie.services.deliver import deliver
+from genie.services.send import post
 from genie.services.world import World
 
 LONGEST = 2**20
 
 
 def tell(world: World, found: Standing, message: str) -> None:
-    """Hand over one message, whole: it is read in the order of the handing over. Never waits for the session.
+    """Hand over one message, whole, after those that were sent before. Never waits for the session; one that cannot be
+    handed over now has failed.
 
     Raises BadInput for a message that is empty or too long, NotAllowed for a session that reads none, TimedOut where
     its input is full, Failed where its input is gone.
@@ -26,7 +29,9 @@ def tell(world: World, found: Standing, message: str) -> None:
         raise NotAllowed(f"'{agent.name}' reads no messages: it is {_way(found)}", hint=how)
     if agent.life is not Life.RUNNING:
         raise NotAllowed(f"'{agent.name}' is {agent.life.value}", hint=f"genie status {agent.name}")
-    world.inputs.feed(world.recordings.fifo(session.id), message)
+    with world.mail.box(agent.id):
+        sent = post(world, agent, message, raw=True)
+        deliver(world, agent.id, at_once=sent.message.id)
 
 
 def close(world: World, found: Standing) -> None:
@@ -34,6 +39,7 @@ def close(world: World, found: Standing) -> None:
     agent, session = found.agent, found.session
     if session is None or session.way is not Way.STREAMING or agent.life is not Life.RUNNING:
         raise NotAllowed(f"'{agent.name}' reads no messages now", hint=f"genie status {agent.name}")
+    deliver(world, agent.id)
     world.inputs.feed(world.recordings.fifo(session.id), None)
 
 

@@ -12,6 +12,7 @@ from genie.domain.session import Run
 from genie.domain.team import Layout
 from genie.domain.tree import Limits
 from genie.ports import (
+    Channels,
     Clock,
     Fault,
     Ids,
@@ -31,6 +32,7 @@ from genie.ports import (
     Terminal,
 )
 from genie.services.flights import Flights
+from genie.services.mail import Mail
 from genie.services.scales import Scales
 
 
@@ -65,6 +67,7 @@ class World:
     run_logs: RunLogs
     recordings: Recordings
     inputs: Inputs
+    channels: Channels
     leavings: Leavings
     places: Places
     supplies: Supplies
@@ -78,5 +81,6 @@ class World:
     rules_at: Callable[[str, Mapping[str, str]], Rules]
     watch: Callable[[Run], None]
     flights: Flights = field(default_factory=Flights)
+    mail: Mail = field(default_factory=Mail)
     tokens: dict[UUID, str] = field(default_factory=dict)
     scales: Scales = field(default_factory=Scales)

@@ -1,12 +1,10 @@
 """Messages to agents: what was sent by whom, and how far it has come."""
 
-from pathlib import Path
-
 import sqlalchemy as sa
 from alembic import op
 
 revision = "0008"
-down_revision = "0007" if (Path(__file__).parent / "0007_teams.py").exists() else "0006"
+down_revision = "0007"
 branch_labels = None
 depends_on = None
 
@@ -47,9 +45,7 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "state in ('queued', 'delivering', 'delivered', 'answered', 'failed', 'unproven')", name="messages_state"
         ),
-        sa.CheckConstraint(
-            "channel in ('stream', 'type', 'paste', 'queue', 'stdin')", name="messages_channel"
-        ),
+        sa.CheckConstraint("channel in ('stream', 'type', 'paste', 'queue', 'stdin')", name="messages_channel"),
     )
     op.create_index("messages_number", "messages", ["number"])
     op.create_index("messages_agent", "messages", ["agent_id", "number"])

@@ -119,6 +119,7 @@ on_resume: |
   Go on.
 cwd: sub
 worktree: true
+stdin: true
 ---
 
 You are a coder.
@@ -173,6 +174,7 @@ def test_every_field_is_read(places: Places) -> None:
         on_resume="Look at git status.\nGo on.\n",
         cwd="sub",
         worktree=True,
+        stdin=True,
     )
 
 
@@ -341,7 +343,7 @@ def test_everything_that_is_wrong_is_told(places: Places) -> None:
     assert isinstance(errors, list)
     assert {(one["line"], one["field"]) for one in errors} == {(2, "colour"), (3, "ttl")}
     assert set(errors[0]) == {"file", "line", "field", "value", "message", "hint"}
-    assert [one["value"] for one in errors] == ["red", 0]
+    assert {(one["field"], one["value"]) for one in errors} == {("colour", "red"), ("ttl", 0)}
     assert {bad.details["line"] for bad in places.templates.problems(cwd=str(places.cwd))} == {2, 3}
 
 

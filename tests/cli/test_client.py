@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import socket
 import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+import genie.client
 from genie.client import Daemon, Genie
 from genie.client.daemon import to_error
 from genie.client.start import environment
@@ -239,3 +243,136 @@ def test_a_home_with_a_loose_mode_is_closed(home: Home, peer: Peer) -> None:
     home.root.chmod(0o755)
     asking(home, start=True).ensure()
     assert home.root.stat().st_mode & 0o777 == 0o700
+
+
+# ---- the library ---------------------------------------------------------------------------------
+
+SELECT, WAIT, COLLECT = "GET /v1/sessions", "POST /v1/sessions/wait", "GET /v1/sessions/outcomes"
+
+
+def session(name: str, state: str = "running", **more: Any) -> dict[str, Any]:  # noqa: ANN401
+    known = {"name": name, "session_id": f"s-{name}", "agent_id": f"id-{name}", "state": state, "reason": None}
+    return known | {"ended": state in ("done", "failed"), "past_session": None} | more
+
+
+def selected(*rows: dict[str, Any]) -> dict[str, Any]:
+    return {"sessions": list(rows), "notes": [], "after": 40}
+
+
+def test_genie_alone_is_that_of_the_environment(home: Home, peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GENIE_HOME", str(home.root))
+    peer.answers["GET /v1/agents"] = [row("a")]
+    with Genie() as here:
+        assert [asked.path for asked in peer.asked] == ["/v1/health"]
+        assert here.ls()[0]["name"] == "a"
+    assert here.ls()[0]["name"] == "a"
+
+
+def test_wait_tells_the_ends_in_their_order(home: Home, peer: Peer) -> None:
+    peer.answers[SELECT] = selected(session("a"), session("b", "failed", reason="exit"))
+    peer.answers[WAIT] = {"ended": [session("a", "done") | {"success": True}], "pending": [], "after": 41}
+    ends = asking(home).wait("a", "b", team="web", latest=True)
+    assert [(end["name"], end["success"], end["reason"]) for end in ends] == [("b", False, "exit"), ("a", True, None)]
+    assert peer.last(SELECT).query == {"word": ["a", "b"], "team": ["web"], "latest": ["true"]}
+
+
+def test_a_wait_that_is_too_long_tells_how_far_it_was(home: Home, peer: Peer) -> None:
+    peer.answers[SELECT] = selected(session("b"), session("a"), session("c", "done"))
+    peer.answers[WAIT] = lambda _: {"ended": [], "pending": [session("b"), session("a")], "after": 41}
+    with pytest.raises(errors.TimedOut, match=r"not ended in 0\.05 s: a, b") as caught:
+        asking(home).wait(tags="x", timeout=0.05)
+    assert caught.value.details["pending"] == ["a", "b"]
+    assert [end["name"] for end in caught.value.details["ended"]] == ["c"]
+
+
+def test_a_text_alone_is_one_word(home: Home, peer: Peer) -> None:
+    peer.answers[COLLECT] = []
+    peer.answers["POST /v1/agents/kill"] = peer.answers["POST /v1/sessions/cancel"] = []
+    asking(home).collect("engineer", tags="nightly")
+    assert peer.last(COLLECT).query == {"word": ["engineer"], "tag": ["nightly"]}
+    asking(home).kill("engineer", tags="nightly")
+    assert peer.asked[-1].body == {"names": ["engineer"], "team": None, "tags": ["nightly"]}
+    asking(home).cancel("engineer", tags="nightly", reason="late")
+    chosen = {"words": ["engineer"], "team": None, "tags": ["nightly"], "latest": False}
+    assert peer.asked[-1].body == chosen | {"reason": "late"}
+
+
+def test_ask_gives_the_answer_or_says_why_there_is_none(home: Home, peer: Peer) -> None:
+    peer.answers["POST /v1/sessions"] = {"name": "a", "session_id": "s-a"}
+    peer.answers[SELECT] = selected(session("a", "done"))
+    peer.answers["GET /v1/sessions/output"] = {"session_id": "s-a", "name": "a", "result": "42"}
+    assert asking(home).ask("how many?", provider="claude", timeout="1m") == "42"
+    body = peer.last("POST /v1/sessions").body
+    assert (body["prompt"], body["provider"], body["timeout"]) == ("how many?", "claude", "1m")
+    peer.answers[SELECT] = selected(session("a", "failed", reason="exit"))
+    peer.answers[COLLECT] = [{"error": "exit (exit code 3)"}]
+    with pytest.raises(errors.Failed, match=r"'a' has not succeeded: exit \(exit code 3\)") as caught:
+        asking(home).ask("how many?")
+    assert caught.value.details == {"session_id": "s-a", "name": "a", "state": "failed"}
+    with pytest.raises(errors.BadInput, match="no end"):
+        asking(home).ask("how many?", streaming=True)
+
+
+def test_a_pipe_waits_and_gives_the_ids(home: Home, peer: Peer) -> None:
+    peer.answers[SELECT] = selected(session("a"), session("b", "done"))
+    peer.answers[WAIT] = {"ended": [session("a", "failed") | {"success": False}], "pending": [], "after": 41}
+    peer.answers[COLLECT] = [{"name": "a", "result_text": None}, {"name": "b", "result_text": "said"}]
+    peer.answers["POST /v1/sessions"] = {"name": "c", "session_id": "s-c"}
+    asking(home).pipe("sum up", "a", of_tags="x", tags=["y"], name="c")
+    body = peer.last("POST /v1/sessions").body
+    assert (body["name"], body["prompt"], body["tags"], body["pipe"]) == ("c", "sum up", ["y"], ["s-a", "s-b"])
+    assert peer.last(SELECT).query == {"word": ["a"], "tag": ["x"]}
+    peer.answers[COLLECT] = [{"name": "a", "result_text": None}]
+    with pytest.raises(errors.Failed, match="nothing to pipe: a said nothing"):
+        asking(home).pipe("sum up", "a")
+    runs = [asked for asked in peer.asked if asked.path == "/v1/sessions" and asked.method == "POST"]
+    assert len(runs) == 1
+
+
+def test_listening_ends_with_the_sessions(home: Home, peer: Peer) -> None:
+    peer.answers[SELECT] = selected(session("a"), session("b", past_session="old"))
+    end = {"over": True, "ended": [session("a", "failed") | {"success": False}]}
+    peer.answers["GET /v1/sessions/events"] = Lines([{"id": 7, "kind": "session.tool_call"}, end])
+    heard = asking(home).listen("a", "b", types="tool_call")
+    assert [event["id"] for event in heard] == [7]
+    assert (heard.success, [one["name"] for one in heard.ended]) == (False, ["a"])
+    query = peer.last("GET /v1/sessions/events").query
+    assert query == {"word": ["s-a", "old"], "type": ["tool_call"], "after": ["0"]}
+
+
+def test_the_types_are_there_and_nothing_else_is() -> None:
+    for name in genie.client.__all__:
+        assert getattr(genie.client, name)
+    with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
+        _ = genie.client.Nothing
+    assert (Path(genie.client.__file__).parents[1] / "py.typed").exists()
+
+
+def test_importing_the_library_imports_little() -> None:
+    script = "import json, sys; import genie.client; print(json.dumps(sorted(sys.modules)))"
+    bare = [sys.executable, "-I", "-c"]
+    done = subprocess.run([*bare, script], capture_output=True, text=True, check=True)
+    loaded = set(json.loads(done.stdout))
+    ours = {name for name in loaded if name.partition(".")[0] == "genie"}
+    assert not {f"genie.client.{late}" for late in ("rows", "asks", "start")} & ours
+    assert {name for name in ours if not name.startswith("genie.client")} == {
+        "genie",
+        "genie.domain",
+        "genie.domain.errors",
+        "genie.paths",
+    }
+    assert not loaded & {"asyncio", "http.client", "subprocess", "typer", "psycopg", "pydantic", "email", "uuid"}
+    started = subprocess.run(
+        [*bare, "import json, sys; print(json.dumps(sorted(sys.modules)))"], capture_output=True, check=True
+    )
+    fresh = loaded - set(json.loads(started.stdout))
+    assert {name.partition(".")[0] for name in fresh} - {"genie"} <= set(sys.stdlib_module_names)
+
+
+def test_the_page_names_every_method() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "library.md").read_text()
+    table = page.partition("## Methods")[2].partition("\n## ")[0]
+    named = {
+        word for line in re.findall(r"^\| (`[^|]*)\|", table, flags=re.MULTILINE) for word in re.findall(r"\w+", line)
+    }
+    assert named == {name for name in dir(Genie) if not name.startswith("_")}

@@ -324,7 +324,7 @@ def test_cancel_of_what_waits_and_of_what_has_ended(make_genie: Callable[..., Ge
     jobs.begin(["first"])
     jobs.begin([f"later-{number}" for number in range(6)], "x")
     assert "say --yes" in genie.refused("cancel", "--tag", "x", code=2)
-    assert "cannot keep" in genie.run("cancel", "first", "--reason", "\udcff").stderr
+    assert "the reason is not valid UTF-8" in genie.run("cancel", "first", "--reason", "\udcff").stderr
     assert genie.state("first") == "running"
     jobs.end("first")
     genie("wait", "first")

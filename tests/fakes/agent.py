@@ -163,7 +163,8 @@ def check(given: argparse.Namespace, known: int, exists: bool) -> None:
 
 
 def main() -> None:
-    note_start()
+    if "--version" not in sys.argv:  # who asks for it starts no agent
+        note_start()
     given = options().parse_args()
     session = given.resume or given.session_id or str(uuid.uuid4())
     transcript = transcript_of(session, os.path.realpath(os.curdir))

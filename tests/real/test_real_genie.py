@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -51,7 +52,8 @@ def test_claude_comes_back_on_its_session_after_kill_9(genie: Genie, api: Api) -
     assert "remember the number 4711" in prompts(asked(api, 1))[-1]
     kit.until(lambda: "ok: remember" in genie.screen("engineer"), what="the answer on the screen")
     before = genie.agent("engineer")
-    transcripts = list((genie.directory / "claude" / "projects").glob(f"*/{made['session_id']}.jsonl"))
+    folders = genie.directory / "claude" / "projects"
+    transcripts = kit.until(lambda: list(folders.glob(f"*/{made['session_id']}.jsonl")), what="the transcript")
     assert len(transcripts) == 1
 
     os.kill(before["pid"], signal.SIGKILL)
@@ -86,8 +88,102 @@ def test_codex_is_found_and_comes_back_on_its_session_after_kill_9(genie: Genie,
     genie.until_again("coder", before)
     kit.until(lambda: "4711" in genie.screen("coder"), what="the conversation on the screen")
     assert named() == own
-    assert genie.json("history", "coder")[-1]["kind"] == "agent.resumed"
+    assert "resumed" in genie.kinds("coder")
     genie("stop", "coder")
     genie("resume", "coder")
     kit.until(lambda: "4711" in genie.screen("coder"), what="the conversation again")
     assert len(api.state.entries(kind="main")) == 1
+
+
+def activities(genie: Genie, name: str) -> list[tuple[str, str]]:
+    """What it was seen doing, in order, and by whose word."""
+    lines = genie("events", name, "--type", "activity", "--json").splitlines()
+    told = [json.loads(line)["payload"] for line in lines]
+    return [(one["activity"], one["evidence"].partition(":")[0]) for one in told]
+
+
+def press(genie: Genie, pane: str, key: str, *, until_not: str) -> None:
+    """Answer a dialog: its program takes no key in the first moment of it."""
+
+    def taken() -> bool:
+        genie.tmux("send-keys", "-t", pane, key)
+        return bool(genie.agent("engineer")["activity"] != until_not)
+
+    kit.until(taken, what="the answer")
+
+
+def until_doing(genie: Genie, name: str, *words: str, within: float = 20) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+
+    def there() -> bool:
+        found.update(genie.agent(name))
+        return found["activity"] in words
+
+    try:
+        kit.until(there, within=within, what=f"{name} {'|'.join(words)}")
+    except AssertionError as error:
+        raise AssertionError(f"{error}: {found.get('activity')}, {found.get('activity_source')}") from error
+    return found
+
+
+@needs_claude
+def test_claude_tells_what_it_does_and_the_users_own_hooks_are_kept(genie: Genie, api: Api) -> None:
+    config = genie.directory / "claude"
+    mark = genie.directory / "own-hook"
+    own = {"Stop": [{"hooks": [{"type": "command", "command": f"touch '{mark}'"}]}]}
+    settings = json.loads((config / "settings.json").read_text()) | {"hooks": own}
+    (config / "settings.json").write_text(json.dumps(settings))
+
+    genie("spawn", "engineer", "--permission-mode", "manual")
+    until_doing(genie, "engineer", "idle")
+    assert genie("status", "engineer").strip() == "idle"
+    genie("stop", "engineer")
+    genie("spawn", "engineer", "--prompt", "do it [[bash:for i in 1 2 3; do sleep 1; done]]")
+    asked = until_doing(genie, "engineer", "permission")
+    assert genie("status", "engineer").strip() == "waiting"
+    assert asked["activity_source"] in genie("explain", "engineer").replace("\n", " ")
+    press(genie, asked["pane"], "1", until_not="permission")
+    until_doing(genie, "engineer", "idle")
+    kit.until(mark.exists, what="the user's own hook")
+    told = [word for word, _ in activities(genie, "engineer")]
+    assert told[told.index("permission") :] == ["permission", "working", "idle"]
+    genie.tmux("send-keys", "-t", asked["pane"], "-l", "and then [[slow:2]]")
+    genie.tmux("send-keys", "-t", asked["pane"], "Enter")
+    until_doing(genie, "engineer", "working")
+    until_doing(genie, "engineer", "idle")
+    words = {who for _, who in activities(genie, "engineer")}
+    assert words <= {"start", "hook", "registry"}
+    assert "hook" in words
+    file = genie.home / "hooks" / "claude.json"
+    assert (file.stat().st_mode & 0o777, file.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+    assert not list((genie.home / "spool").glob("*.json"))
+
+
+@needs_claude
+def test_a_usage_limit_of_claude_is_told_with_its_reset(genie: Genie) -> None:
+    del genie.env["ANTHROPIC_API_KEY"]
+    genie.env["CLAUDE_CODE_OAUTH_TOKEN"] = "sk-ant-oat01-dummy"  # noqa: S105
+    genie("spawn", "engineer", "--prompt", "do it [[limit:3600]]")
+    row = until_doing(genie, "engineer", "limited")
+    assert "until" in row["activity_source"]
+    assert genie("status", "engineer").strip() == "limited"
+    told = genie.json("explain", "engineer")["activity"]
+    assert told["limited_until"] is not None
+
+
+@needs_claude
+def test_a_dialog_at_the_start_is_told_and_not_answered(genie: Genie) -> None:
+    state = genie.directory / "claude" / ".claude.json"
+    state.write_text(json.dumps(json.loads(state.read_text()) | {"projects": {}}))
+    genie("spawn", "engineer", "--prompt", "hello")
+    row = until_doing(genie, "engineer", "question")
+    assert "trusted" in row["activity_source"]
+    assert "trusted" in genie("explain", "engineer")
+    assert row["state"] == "running"
+
+
+@needs_codex
+def test_codex_tells_when_its_turn_is_over(genie: Genie) -> None:
+    genie("spawn", "coder", "--role", "engineer", "--provider", "codex", "--prompt", "hello [[slow:8]]")
+    until_doing(genie, "coder", "working")
+    until_doing(genie, "coder", "idle")

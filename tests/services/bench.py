@@ -14,6 +14,7 @@ from genie.domain.events import Event, Kind
 from genie.domain.session import Run, Session, Standing
 from genie.domain.team import Team
 from genie.services.kill import kill
+from genie.services.leave import leave
 from genie.services.order import Caller, Order
 from genie.services.orphans import close_orphans
 from genie.services.reconcile import Pass, reconcile
@@ -26,6 +27,7 @@ from tests.services.archive import MemoryLeavings
 from tests.services.chance import HandClock, Killed, KillSwitch, SeededIds, SeededSecrets
 from tests.services.host import MemoryLaunches, MemoryProcesses, MemoryRunLogs
 from tests.services.machine import HOME, Execution, Machine, Pane, Process
+from tests.services.mail import MemoryChannels
 from tests.services.ports import MemoryPlaces, MemoryProviders, MemoryTeamFiles, MemoryTemplates
 from tests.services.recordings import MemoryRecordings
 from tests.services.registry import MemoryRegistry
@@ -52,6 +54,7 @@ class Bench:
         self.supplies = MemorySupplies()
         self.recordings = MemoryRecordings()
         self.machine.folders = self.recordings.folders
+        self.channels = MemoryChannels(self.recordings)
         self.leavings = MemoryLeavings()
         self.ids = SeededIds()
         self.secrets = SeededSecrets()
@@ -79,6 +82,7 @@ class Bench:
             run_logs=MemoryRunLogs(self.machine),
             recordings=self.recordings,
             inputs=self.recordings,
+            channels=self.channels,
             leavings=self.leavings,
             places=self.places,
             supplies=self.supplies.port(),
@@ -118,7 +122,10 @@ class Bench:
         raise AssertionError(f"never came to {point}; passed {self.switch.passed}")
 
     def look(self, *, only: set[UUID] | None = None) -> Pass:
-        return reconcile(self.world, only=only, away_since=self.away_since)
+        done = reconcile(self.world, only=only, away_since=self.away_since)
+        for ended in done.left:
+            leave(self.world, ended)
+        return done
 
     def beat(self) -> Pass:
         """One heartbeat as the pacemaker makes it: a pass, its errands, the second look 200 ms later."""

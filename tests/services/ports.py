@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from genie.domain.errors import BadInput, BadTemplate, GenieError, MissingProgram, NotAllowed
+from genie.domain.errors import BadInput, BadTemplate, Conflict, GenieError, MissingProgram, NotAllowed, NotFound
 from genie.domain.session import Launch, Session, Way
 from genie.domain.team import ClaudeTeam
-from genie.domain.template import Scope, Template
+from genie.domain.teamfile import TeamFile
+from genie.domain.template import Scope, Template, TemplateFile
 from genie.domain.words import nearest
 from genie.ports import Ask, Attended, Plan, Provider, Task
 
@@ -165,10 +166,14 @@ class MemoryProviders:
 
 @dataclass
 class MemoryTemplates:
-    """`genie.ports.Templates`. `broken` are names of templates that do not read."""
+    """`genie.ports.Templates`. `broken` are names of templates that do not read, `hidden` files that others shadow,
+    `elsewhere` those of places that nobody looks at, `team_files` by their paths: None is the nearest one."""
 
     known: dict[str, Template] = field(default_factory=dict)
     broken: set[str] = field(default_factory=set)
+    hidden: list[TemplateFile] = field(default_factory=list)
+    elsewhere: list[TemplateFile] = field(default_factory=list)
+    team_files: dict[str | None, TeamFile] = field(default_factory=dict)
 
     def add(self, name: str, **said: Any) -> Template:  # noqa: ANN401
         fields: dict[str, Any] = {
@@ -190,7 +195,44 @@ class MemoryTemplates:
         return list(self.known.values())
 
     def problems(self, *, cwd: str) -> list[BadTemplate]:
+        return [bad for file in self.files(cwd=cwd) for bad in file.problems]
+
+    def files(self, *, cwd: str) -> list[TemplateFile]:
+        right = [_file(one) for one in self.known.values() if one.name not in self.broken]
+        wrong = [
+            TemplateFile(
+                name=name, source=f"/agents/{name}/AGENTS.md", scope=Scope.USER, problems=(BadTemplate(f"{name}: bad"),)
+            )
+            for name in sorted(self.broken)
+        ]
+        return [*right, *wrong, *self.hidden]
+
+    def at(self, path: str, *, cwd: str) -> TemplateFile:
+        found = next((file for file in (*self.files(cwd=cwd), *self.elsewhere) if file.source == path), None)
+        if found is None:
+            raise NotFound(f"there is no template file {path}")
+        return found
+
+    def new(self, name: str, *, cwd: str, scope: Scope | None, base: str | None) -> str:
+        if name in self.known:
+            raise Conflict(f"{name} is there already")
+        prompt = self.known[base].prompt if base else "new"
+        return self.add(name, scope=scope or Scope.USER, prompt=prompt).source
+
+    def blame(self, template: Template, field: str, message: str, *, hint: str = "") -> BadTemplate:
+        return BadTemplate(f"{template.source}:2: field '{field}': {message}", hint=hint, field=field)
+
+    def places(self, cwds: Iterable[str]) -> list[str]:
         return []
+
+    def team_file(self, path: str | None, *, cwd: str) -> TeamFile:
+        if path not in self.team_files:
+            raise NotFound(f"there is no team file {path}")
+        return self.team_files[path]
+
+
+def _file(template: Template) -> TemplateFile:
+    return TemplateFile(name=template.name, source=template.source, scope=template.scope, template=template)
 
 
 @dataclass

@@ -17,19 +17,21 @@ from uuid import UUID
 from genie.domain.agent import Agent, Desired, Life
 from genie.domain.errors import BadInput, Conflict, Failed, GenieError, RegistryAway, Stale
 from genie.domain.events import Event, Kind
+from genie.domain.message import Message
 from genie.domain.result import Bond, Edge, Need, Result
 from genie.domain.schedule import Fire, FireKey, Schedule
 from genie.domain.selecting import SHOWN, Match, Selection, span
 from genie.domain.session import PaneIdentity, Run, Session, Standing
 from genie.domain.tape import Tape
 from genie.domain.team import Team
-from genie.domain.template import Template
+from genie.domain.template import Kept, Template
 from genie.domain.tree import Branch, Pace
 from genie.domain.usage import Sample
 from genie.ports import Attempt, Badge, Leaf, Relative, Stretch, Vital, Wanted, Windows
 from tests.services.archive import MemoryArchive
 from tests.services.calendars import MemorySchedules, MemorySchedulesTx
 from tests.services.library import MemoryLibrary
+from tests.services.mail import MemoryMessages, MemoryMessagesTx
 from tests.services.vitals import MemorySamples, live_on
 
 AT_WORK = frozenset({Life.QUEUED, Life.SPAWNING, Life.RUNNING, Life.DEAD, Life.RESUMING})
@@ -54,6 +56,7 @@ class Store:
     attempts: dict[UUID, Attempt] = field(default_factory=dict)
     teams: dict[str, Team] = field(default_factory=dict)
     templates: dict[str, Template] = field(default_factory=dict)
+    template_hosts: dict[str, str] = field(default_factory=dict)
     spawns: list[Spawn] = field(default_factory=list)
     results: dict[UUID, Result] = field(default_factory=dict)
     edges: dict[tuple[UUID, str, UUID], Edge] = field(default_factory=dict)
@@ -61,6 +64,7 @@ class Store:
     tapes: dict[UUID, Tape] = field(default_factory=dict)
     schedules: dict[UUID, Schedule] = field(default_factory=dict)
     fires: dict[FireKey, Fire] = field(default_factory=dict)
+    messages: dict[UUID, Message] = field(default_factory=dict)
 
     def needs(self, session: UUID) -> tuple[Need, ...]:
         """What that session waits for."""
@@ -92,7 +96,7 @@ class Store:
                     raise Conflict(f"the registry does not take it: '{agent.name}' points at nothing")
 
 
-class MemoryTx(MemorySchedulesTx):
+class MemoryTx(MemorySchedulesTx, MemoryMessagesTx):
     """`genie.ports.Tx`. A statement that failed spoils it, as PostgreSQL's."""
 
     def __init__(self, store: Store) -> None:
@@ -103,6 +107,10 @@ class MemoryTx(MemorySchedulesTx):
     @property
     def _tables(self) -> Store:
         return self.store
+
+    @property
+    def _mail(self) -> dict[UUID, Message]:
+        return self.store.messages
 
     def _fail(self, error: GenieError) -> GenieError:
         self.error = error
@@ -230,13 +238,29 @@ class MemoryTx(MemorySchedulesTx):
             self.store.attempts[run] = replace(self.store.attempts[run], outcome=outcome)
 
     def team(self, name: str) -> Team | None:
-        return self.store.teams.get(name)
+        found = self.store.teams.get(name)
+        return None if found is None or found.disbanded_at else found
 
     def add_team(self, team: Team) -> None:
-        self.store.teams.setdefault(team.name, team)
+        if self.team(team.name) is None:
+            self.store.teams[team.name] = team
 
-    def keep_template(self, template: Template) -> None:
+    def save_team(self, team: Team) -> None:
+        self.store.teams[team.name] = team
+
+    def rename_team(self, old: str, team: Team) -> None:
+        self.add_team(team)
+        for agent in [one for one in self.store.agents.values() if one.team == old]:
+            self.store.agents[agent.id] = replace(agent, team=team.name, version=agent.version + 1)
+        del self.store.teams[old]
+
+    def keep_template(self, template: Template, *, host: str) -> None:
         self.store.templates[template.source] = template
+        self.store.template_hosts[template.source] = host
+
+    def forget_template(self, source: str, *, host: str) -> None:
+        if self.store.template_hosts.get(source) == host:
+            del self.store.templates[source], self.store.template_hosts[source]
 
     def record(self, *events: Event) -> None:
         self.events.extend(events)
@@ -283,7 +307,7 @@ class MemoryTx(MemorySchedulesTx):
                 raise self._fail(BadInput(f"the registry cannot keep {text!r}"))
 
 
-class MemoryRegistry(MemoryArchive, MemorySchedules, MemoryLibrary):
+class MemoryRegistry(MemoryArchive, MemorySchedules, MemoryMessages, MemoryLibrary):
     """`genie.ports.Registry`. `away` makes every method raise RegistryAway, as a stopped PostgreSQL does."""
 
     def __init__(self) -> None:
@@ -300,6 +324,14 @@ class MemoryRegistry(MemoryArchive, MemorySchedules, MemoryLibrary):
     def _tables(self) -> Store:
         store: Store = self.store
         return store
+
+    @property
+    def _letters(self) -> dict[UUID, Message]:
+        return self._tables.messages
+
+    @property
+    def _people(self) -> dict[UUID, Agent]:
+        return self._tables.agents
 
     @contextmanager
     def begin(self) -> Iterator[MemoryTx]:
@@ -538,7 +570,13 @@ class MemoryRegistry(MemoryArchive, MemorySchedules, MemoryLibrary):
 
     def teams(self) -> list[Team]:
         self._answer()
-        return sorted(self.store.teams.values(), key=lambda team: team.name)
+        there = [team for team in self.store.teams.values() if team.disbanded_at is None]
+        return sorted(there, key=lambda team: team.name)
+
+    def templates(self, host: str) -> list[Kept]:
+        self._answer()
+        mine = [one for one in self.store.templates.values() if self.store.template_hosts[one.source] == host]
+        return [Kept(one.source, one.name, one.checksum) for one in sorted(mine, key=lambda one: one.source)]
 
     def lead_sessions(self) -> list[tuple[str, str]]:
         self._answer()

@@ -72,6 +72,20 @@ class MemoryTerminal:
         self._machine.ask("type_line", pane.server.socket)
         self._machine.pane(pane).typed.append(text)
 
+    def type_text(self, pane: PaneIdentity, text: str) -> None:
+        self._machine.ask("type_text", pane.server.socket)
+        self._machine.pane(pane).typed.append(text)
+
+    def paste(self, pane: PaneIdentity, text: str) -> None:
+        self.type_text(pane, text)
+
+    def press_enter(self, pane: PaneIdentity) -> None:
+        self.type_text(pane, "\r")
+
+    def in_mode(self, pane: PaneIdentity) -> bool:
+        self._machine.ask("in_mode", pane.server.socket)
+        return False
+
     def nudge(self, server: ServerIdentity) -> None:
         self._machine.ask("nudge", server.socket)
         there = self._machine.servers.get(server.socket)

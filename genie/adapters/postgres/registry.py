@@ -23,12 +23,12 @@ from genie.adapters.postgres.messages import Messages
 from genie.adapters.postgres.outcomes import Outcomes
 from genie.adapters.postgres.schedules import Schedules
 from genie.adapters.postgres.searching import Library
+from genie.adapters.postgres.teams import Teams
 from genie.adapters.postgres.tx import Params, PostgresTx, fetch
 from genie.domain.agent import Life
 from genie.domain.events import Event, Kind
 from genie.domain.selecting import SHOWN, Match, Selection, span
 from genie.domain.session import PaneIdentity, Run, Session, Standing
-from genie.domain.team import Team
 from genie.domain.usage import Sample
 from genie.ports import Badge, Leaf, Relative, Stretch, Vital, Wanted
 
@@ -39,7 +39,7 @@ POOL_TIMEOUT = 10
 """Seconds to wait for a free connection of the pool."""
 
 
-class PostgresRegistry(Outcomes, Schedules, Messages, Archive, Library):
+class PostgresRegistry(Outcomes, Schedules, Messages, Teams, Archive, Library):
     """`genie.ports.Registry`. Connects when it is first asked, and again after a loss.
 
     At most `pool_size` connections, two or more, of which one is the heartbeat's. `dsn` is a URL or a key=value string;
@@ -231,9 +231,6 @@ class PostgresRegistry(Outcomes, Schedules, Messages, Archive, Library):
             return kept.grove(connection, top=top, everything=everything, now=now)
 
     # ---- teams ----
-
-    def teams(self) -> list[Team]:
-        return [rows.to_team(row) for row in self._fetch(sql.TEAMS, {})]
 
     def lead_sessions(self) -> list[tuple[str, str]]:
         return [(session, team) for session, team in self._fetch(sql.LEAD_SESSIONS, {})]

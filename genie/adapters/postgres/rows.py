@@ -365,7 +365,7 @@ def to_run(row: Row) -> Run:
 
 
 def to_team(row: Row) -> Team:
-    id_, name, lead, tmux_session, layout, cwd, created_at, spawn = row
+    id_, name, lead, tmux_session, layout, cwd, created_at, spawn, archived_at, disbanded_at = row
     return Team(
         id=id_,
         name=name,
@@ -375,6 +375,8 @@ def to_team(row: Row) -> Team:
         cwd=cwd,
         created_at=created_at,
         spawn=read_wish(spawn),
+        archived_at=archived_at,
+        disbanded_at=disbanded_at,
     )
 
 

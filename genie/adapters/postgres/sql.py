@@ -19,7 +19,6 @@ def _names(table: Table, *, leave_out: tuple[str, ...] = ()) -> list[str]:
 AGENT = _names(tables.agents)
 SESSION = _names(tables.sessions)
 RUN = _names(tables.runs, leave_out=_COPIES)
-TEAM = _names(tables.teams)
 EVENT = ["id", "seq", "kind", "at", "agent_id", "session_id", "run_id", "payload"]
 
 
@@ -195,8 +194,6 @@ RUNS = (
     f"select {_columns('r', RUN)}, h.missed from runs r left join heartbeats h on h.run_id = r.id"  # noqa: S608
     " where r.agent_id = %(agent)s order by r.created_at desc, r.id"
 )
-TEAMS = f"select {_columns('t', TEAM)} from teams t order by t.name"  # noqa: S608
-TEAM_OF_NAME = f"select {_columns('t', TEAM)} from teams t where t.name = %(name)s"  # noqa: S608
 
 LEAD_SESSIONS = (
     "select s.provider_session, t.name from teams t"
@@ -268,17 +265,6 @@ ADD_ATTEMPT = (
     " values (%(run)s, %(agent)s, %(number)s, %(automatic)s, %(claimed_at)s, %(outcome)s)"
 )
 CLOSE_ATTEMPT = "update resume_attempts set outcome = %(outcome)s where run_id = %(run)s"
-
-ADD_TEAM = f"{_insert('teams', TEAM)} on conflict (name) do nothing"
-
-KEEP_TEMPLATE = (
-    # Looked at first: an upsert would lock the row, and racing spawns of one template would queue for it.
-    "insert into agent_templates (source, name, scope, checksum, prompt, fields, read_at)"
-    " select %(source)s, %(name)s, %(scope)s, %(checksum)s, %(prompt)s, %(fields)s, now() where not exists"
-    " (select from agent_templates where source = %(source)s and checksum = %(checksum)s and name = %(name)s)"
-    " on conflict (source) do update set name = excluded.name, scope = excluded.scope, checksum = excluded.checksum,"
-    " prompt = excluded.prompt, fields = excluded.fields, read_at = excluded.read_at"
-)
 
 CHECK_ALL = "set constraints all immediate"
 """Before the lock on the order of events is taken: nothing may wait for a row while holding it."""

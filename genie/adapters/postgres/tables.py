@@ -111,6 +111,8 @@ teams = Table(
     _need("cwd", Text),
     _time("created_at"),
     Column("spawn", JSONB(), nullable=False),
+    _time("archived_at", null=True),
+    _time("disbanded_at", null=True),
     _key("teams", "id"),
     UniqueConstraint("name", name="teams_name_key"),
 )
@@ -118,6 +120,7 @@ teams = Table(
 agent_templates = Table(
     "agent_templates",
     metadata,
+    _need("host", Text),
     _need("source", Text),
     _need("name", Text),
     _need("scope", Text),
@@ -125,7 +128,7 @@ agent_templates = Table(
     _need("prompt", Text),
     Column("fields", JSONB(), nullable=False),
     _time("read_at"),
-    _key("agent_templates", "source"),
+    _key("agent_templates", "host", "source"),
     Index("agent_templates_name", "name"),
 )
 

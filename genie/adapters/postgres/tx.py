@@ -16,13 +16,12 @@ from genie.adapters.postgres.errors import translated
 from genie.adapters.postgres.messages import MessagesTx
 from genie.adapters.postgres.outcomes import TAPE_WIDTH, OutcomesTx, moved_tape, to_tape
 from genie.adapters.postgres.schedules import SchedulesTx
+from genie.adapters.postgres.teams import TeamsTx
 from genie.domain.agent import Agent
 from genie.domain.errors import Failed, GenieError, Stale
 from genie.domain.events import Event
 from genie.domain.session import Run, Session, Standing
 from genie.domain.tape import Tape
-from genie.domain.team import Team
-from genie.domain.template import Template
 from genie.domain.tree import Branch, Pace
 from genie.ports import Attempt, Windows
 
@@ -52,7 +51,7 @@ def _branch(agent: Agent, children: int, descendants: int, total: int) -> Branch
     )
 
 
-class PostgresTx(OutcomesTx, SchedulesTx, MessagesTx):
+class PostgresTx(OutcomesTx, SchedulesTx, MessagesTx, TeamsTx):
     """`genie.ports.Tx`. Its events wait until `flush`, which must come last in the transaction."""
 
     def __init__(self, connection: Connection) -> None:
@@ -106,10 +105,6 @@ class PostgresTx(OutcomesTx, SchedulesTx, MessagesTx):
     def colors(self, team: str) -> tuple[str, ...]:
         return tuple(color for (color,) in self._fetch(sql.COLORS, {"team": team}))
 
-    def team(self, name: str) -> Team | None:
-        found = self._fetch(sql.TEAM_OF_NAME, {"name": name})
-        return rows.to_team(found[0]) if found else None
-
     # ---- writing ----
 
     def add_agent(self, agent: Agent) -> None:
@@ -149,12 +144,6 @@ class PostgresTx(OutcomesTx, SchedulesTx, MessagesTx):
 
     def close_attempt(self, run: UUID, outcome: str) -> None:
         self._write(sql.CLOSE_ATTEMPT, {"run": run, "outcome": outcome})
-
-    def add_team(self, team: Team) -> None:
-        self._write(sql.ADD_TEAM, rows.of_team(team))
-
-    def keep_template(self, template: Template) -> None:
-        self._write(sql.KEEP_TEMPLATE, rows.of_template(template))
 
     def record(self, *events: Event) -> None:
         self._events.extend(events)

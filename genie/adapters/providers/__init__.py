@@ -11,6 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
 
+from genie.adapters.providers._program import HookProgram as HookProgram
 from genie.adapters.providers._program import ProviderOptions as ProviderOptions
 from genie.domain.errors import BadConfig, BadInput
 from genie.domain.words import nearest

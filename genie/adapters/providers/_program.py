@@ -51,13 +51,22 @@ from there must not take itself, nor be taken, for a part of that session."""
 
 
 @dataclass(frozen=True, slots=True)
+class HookProgram:
+    """What a provider's hooks are to run, without the event's name, and where settings that say so are kept."""
+
+    command: tuple[str, ...]
+    directory: str
+
+
+@dataclass(frozen=True, slots=True)
 class ProviderOptions:
     """A provider's section of the configuration: another program to run, arguments for each spawn, and
-    the permission mode of agents whose template and flags name none."""
+    the permission mode of agents whose template and flags name none. And what its hooks are to run, if anything."""
 
     binary: str | None = None
     extra_args: tuple[str, ...] = ()
     permission_mode: str | None = None
+    hooks: HookProgram | None = None
 
 
 # ---- the program ----------------------------------------------------------------------------

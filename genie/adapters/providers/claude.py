@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -17,9 +18,11 @@ from genie.adapters.providers._attending import (
     roles,
     sized,
 )
+from genie.adapters.providers._hooks import renewed, settings_flag
 from genie.adapters.providers._program import (
     ARGUMENT_LIMIT,
     SESSION_VARIABLES,
+    HookProgram,
     ProviderOptions,
     check_argument,
     find_program,
@@ -86,14 +89,16 @@ class ClaudeProvider:
         """Raises MissingProgram, BadInput."""
         program = self._program(ask)
         mode = permission_mode(ask, self._options) or PermissionMode.MANUAL
+        extra = self._extra(ask, mode, OWN)
         options = (
             *("--session-id", str(ask.session)),
+            *settings_flag(self._options.hooks, program, extra),
             *_model(model_name(self.name, ask.model, MODELS), ask.effort),
             *self._permissions(mode, ask.env),
             *_role(ask, roles(ask)),
             *_lists(ask),
         )
-        argv = (program, *options, *self._extra(ask, mode, OWN))
+        argv = (program, *options, *extra)
         prompt = _prompt(ask)
         if prompt is None:
             return Plan(argv, None, (), str(ask.session))
@@ -141,6 +146,7 @@ class ClaudeProvider:
 
     def resume(self, launch: Launch, *, session: Session, env: Mapping[str, str]) -> tuple[str, ...]:
         """Raises Failed when a transcript without a message cannot be moved out of the way."""
+        launch = _with_hooks(launch, self._options.hooks)
         current = session.provider_session or str(session.id)
         transcript = find_transcript(current, cwd=launch.cwd, env=env)
         if transcript is None:
@@ -175,6 +181,13 @@ class ClaudeProvider:
 
 
 # ---- options --------------------------------------------------------------------------------
+
+
+def _with_hooks(launch: Launch, hooks: HookProgram | None) -> Launch:
+    """The launch with its settings file in place, or without it where that cannot be."""
+    argv = renewed(hooks, launch.argv)
+    gone = len(launch.argv) - len(argv)
+    return replace(launch, argv=argv, prompt=None if launch.prompt is None else launch.prompt - gone)
 
 
 def _model(name: str | None, effort: str | None) -> tuple[str, ...]:

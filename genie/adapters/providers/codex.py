@@ -18,6 +18,7 @@ from genie.adapters.providers._attending import (
     roles,
     sized,
 )
+from genie.adapters.providers._hooks import notify_flag
 from genie.adapters.providers._program import (
     ARGUMENT_LIMIT,
     SESSION_VARIABLES,
@@ -95,7 +96,9 @@ class CodexProvider:
             *_role(ask, roles(ask)),
             *_directories(ask),
         )
-        argv = (program, "--no-daemon", *options, *self._extra(ask, mode, OWN))
+        extra = self._extra(ask, mode, OWN)
+        notify = notify_flag(self._options.hooks, home(ask.env), extra)
+        argv = (program, "--no-daemon", *notify, *options, *extra)
         prompt = _prompt(ask)
         if prompt is None:
             return Plan(argv, None, (), None)

@@ -146,6 +146,7 @@ class Frontmatter(Block):
     on_resume: Text | None = None
     cwd: Text | None = None
     worktree: bool = False
+    stdin: bool = False
 
 
 MODELS: dict[tuple[str, ...], type[BaseModel]] = {
@@ -154,6 +155,7 @@ MODELS: dict[tuple[str, ...], type[BaseModel]] = {
     ("spawn", "limits"): Limits,
 }
 EXPECTED = {
+    "missing": ("is missing", ""),
     "string_type": ("expected text", "put it in quotes"),
     "string_too_short": ("is empty", "leave it out, or write something"),
     "int_type": ("expected a whole number", ""),

@@ -139,7 +139,7 @@ def misfit(details: Any, models: Mapping[tuple[str, ...], type[BaseModel]]) -> M
         return Misfit(loc, str(wrong), wrong.hint, value)
     said, hint = EXPECTED.get(details["type"], (details["msg"].replace("Input should", "must"), ""))
     shown = f", not {value!r}" if said.startswith("expected") and isinstance(value, (str, int)) else ""
-    return Misfit(loc, said + shown, hint, value)
+    return Misfit(loc, said + shown, hint, None if details["type"] == "missing" else value)
 
 
 def _complaint(source: Source, node: Node | None, found: Misfit) -> BadTemplate:

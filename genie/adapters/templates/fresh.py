@@ -31,6 +31,7 @@ EVERY_FIELD = (
     ("on_resume", "Look at git status, then go on.", "what it is told when it was brought back"),
     ("cwd", "backend", "its directory, seen from where it is spawned"),
     ("worktree", "true", "a git worktree for each of its agents: true, false"),
+    ("stdin", "true", "its command reads lines, and messages may be typed to it: true, false"),
 )
 """Each field of a template but its name, a value that it may have, and what else it may be."""
 

@@ -6,17 +6,18 @@ import os
 import shlex
 import shutil
 import signal
+import tempfile
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from genie.adapters.tmux.listing import FORMAT, Row, look, read, read_all
 from genie.adapters.tmux.places import Maker, reflow, tmux_name
 from genie.adapters.tmux.server import Call, Denied, NoServer, Server, literal, quoted
 from genie.domain.agent import Placement
-from genie.domain.errors import Foreign, MissingProgram, TerminalAway
+from genie.domain.errors import Foreign, MissingProgram, NotAllowed, TerminalAway
 from genie.domain.session import PaneIdentity, PaneSeen, ServerIdentity, Snapshot
 from genie.ports import Face, Processes
 
@@ -180,6 +181,38 @@ class Tmux:
             alive=True,
         )
 
+    def type_text(self, pane: PaneIdentity, text: str) -> None:
+        self._put(pane, text)
+
+    def paste(self, pane: PaneIdentity, text: str) -> None:
+        self._put(pane, text, "-p")
+
+    def press_enter(self, pane: PaneIdentity) -> None:
+        self._put(pane, "\r")
+
+    def in_mode(self, pane: PaneIdentity) -> bool:
+        said = self._act(pane, ("display-message", "-p", "-t", pane.pane, "#{?pane_in_mode,yes,no}"))
+        return said == ["yes"]
+
+    def _put(self, pane: PaneIdentity, text: str, *how: str) -> None:
+        """By a buffer, which goes to this pane alone, also where panes are synchronised, and stands on no command
+        line."""
+        buffer = f"genie-{uuid4().hex}"
+        with tempfile.NamedTemporaryFile(prefix="genie-", buffering=0) as file:
+            file.write(text.encode("utf-8", "replace"))
+            try:
+                self._act(
+                    pane,
+                    ("load-buffer", "-b", buffer, file.name),
+                    ("paste-buffer", "-d", "-r", *how, "-b", buffer, "-t", pane.pane),
+                    alive=True,
+                    free=True,
+                )
+            except Foreign as error:
+                if self.in_mode(pane):
+                    raise NotAllowed(f"somebody reads in pane {pane.pane}: it is in copy mode") from error
+                raise
+
     def nudge(self, server: ServerIdentity) -> None:
         if self._processes.alive(server.pid, server.started):
             os.kill(server.pid, signal.SIGCHLD)
@@ -205,7 +238,9 @@ class Tmux:
         except (Denied, NoServer):
             return []
 
-    def _act(self, pane: PaneIdentity, *commands: Sequence[str], alive: bool = False) -> list[str]:
+    def _act(
+        self, pane: PaneIdentity, *commands: Sequence[str], alive: bool = False, free: bool = False
+    ) -> list[str]:
         """Do this with the pane if it is that very one: tmux itself compares and acts, in one step. Returns what the
         commands printed. Raises Foreign, Denied, TerminalAway."""
         if not self._processes.alive(pane.server.pid, pane.server.started):
@@ -214,7 +249,7 @@ class Tmux:
         script = " ; ".join([said_yes, *(quoted(words) for words in commands)])
         server = self._server(pane.server.socket)
         try:
-            lines = server.do(("if-shell", "-F", "-t", pane.pane, _is_that(pane, alive=alive), script))
+            lines = server.do(("if-shell", "-F", "-t", pane.pane, _is_that(pane, alive=alive, free=free), script))
         except NoServer as error:
             raise _foreign(pane) from error
         if not lines or lines[0] != _YES:
@@ -222,7 +257,7 @@ class Tmux:
         return lines[1:]
 
 
-def _is_that(pane: PaneIdentity, *, alive: bool) -> str:
+def _is_that(pane: PaneIdentity, *, alive: bool, free: bool = False) -> str:
     """A tmux format that is 1 for exactly this pane on exactly this server, 0 for any other. The run is read from
     the command line it was started with, which no option can change."""
     tests = [
@@ -231,6 +266,8 @@ def _is_that(pane: PaneIdentity, *, alive: bool) -> str:
     ]
     if alive:
         tests.append("#{?pane_dead,0,1}")
+    if free:
+        tests.append("#{?pane_in_mode,0,1}")
     both = tests.pop()
     for test in tests:
         both = f"#{{&&:{test},{both}}}"

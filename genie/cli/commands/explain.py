@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from genie.cli.describing import TIERS, chain, event
+from genie.cli.describing import TIERS, chain, doing, event
 from genie.cli.output import as_json, clean, fields, life_style, line, paint, table
 from genie.cli.parsing import AgentName, AsJson
 from genie.cli.reach import reach
@@ -29,6 +29,7 @@ def command(name: AgentName, json: AsJson = False) -> None:
     tier = team.get("tier")
     pairs = [
         ("why", told.get("why")),
+        ("activity", _doing(told.get("activity"))),
         ("wanted", told.get("desired")),
         ("next", _next(told["next"]) if told.get("next") else None),
         ("pane", _pane(told["pane"]) if told.get("pane") else None),
@@ -40,6 +41,10 @@ def command(name: AgentName, json: AsJson = False) -> None:
         line(paint("last events", "bold"))
         for text in table(("AGO", "EVENT", "WHAT"), [event(row) for row in told["events"]]):
             line(f"  {text}")
+
+
+def _doing(told: Row | None) -> str | None:
+    return doing(told["activity"], told["since"], told["source"]) if told else None
 
 
 def _next(step: Row) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from genie.cli.describing import left, limits, provider, team, why
+from genie.cli.describing import doing, left, limits, provider, team, why
 from genie.cli.output import as_json, fields, line, paint, table
 from genie.cli.parsing import AgentName, AsJson
 from genie.cli.reach import reach
@@ -35,7 +35,7 @@ def _pairs(row: Row) -> list[tuple[str, object]]:
         ("description", row["description"]),
         ("state", f"{row['state']}, {why(row)}" if why(row) else row["state"]),
         ("wanted", row.get("desired")),
-        ("activity", f"{row['activity']} for {since(row['activity_since'])}" if row.get("activity") else None),
+        ("activity", doing(row["activity"], row["activity_since"], row.get("activity_source"))),
         ("team", team(row).removeprefix("team ")),
         ("role", row["role"]),
         ("provider", provider(row)),

@@ -15,6 +15,7 @@ from genie.daemon.api.context import Context, context
 from genie.daemon.api.errors import body_of
 from genie.daemon.api.waiting import keep
 from genie.daemon.api.wire import Answer
+from genie.domain.activity import shown
 from genie.domain.errors import BadInput, GenieError
 from genie.domain.selecting import Match, Selection
 from genie.domain.session import Standing
@@ -175,7 +176,7 @@ def _status(one: status.Status) -> dict[str, Any]:
         "name": agent.name,
         "state": agent.life,
         "pid": run.pane.pid if run and run.pane and live else None,
-        "activity": agent.activity,
+        "activity": shown(agent),
         "activity_since": agent.activity_since,
         "last_event": {"kind": one.last.kind, "at": one.last.at} if one.last else None,
         "heartbeat_age": one.age,

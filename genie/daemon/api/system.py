@@ -102,7 +102,11 @@ def get_doctor(here: Here, cwd: str = "/") -> Answer:
 
 @router.post("/hooks")
 def post_hook(body: HookBody, here: Here) -> Answer:
-    """An event of tmux: look at the agent it is about, now."""
+    """An event of tmux: look at the agent it is about, now. Or one of an agent's own hooks: what it tells of its
+    activity. One that shows no good token is taken like the others, and is nothing."""
+    if "." in body.event:
+        here.engine.hooked(body.event, body.payload, body.at, token=body.token or "", run=body.run)
+        return Answer({"taken": True})
     beat = here.engine.pacemaker
     if beat and body.run:
         owner = here.world.registry.owners([UUID(body.run)]).get(UUID(body.run))

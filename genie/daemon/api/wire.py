@@ -10,10 +10,11 @@ from uuid import UUID
 
 from starlette.responses import Response
 
+from genie.domain.activity import shown as activity_of
+from genie.domain.agent import Agent
 from genie.domain.events import Event
 from genie.domain.session import Run, Session, Standing
 from genie.domain.team import Team, TierAnswer
-from genie.domain.template import Template
 from genie.domain.tree import write_limits
 from genie.services.roster import Details, Explanation, Row, decision_of
 from genie.services.spawn import Rehearsed, Spawned
@@ -80,8 +81,9 @@ def row(shown: Row) -> dict[str, Any]:
         "root": shown.root,
         "orphan": shown.orphan,
         "termination": agent.limits.termination,
-        "activity": agent.activity,
+        "activity": activity_of(agent),
         "activity_since": agent.activity_since,
+        "activity_source": _source(agent),
         "resume_attempts": shown.attempts,
         "max_resume_attempts": agent.policy.max_attempts,
         "auto_resume": agent.auto_resume,
@@ -100,6 +102,11 @@ def row(shown: Row) -> dict[str, Any]:
         "ended_at": run.ended_at if run else None,
         "last_seen_at": shown.last_seen_at,
     }
+
+
+def _source(agent: Agent) -> str:
+    """Who tells of the activity that is shown."""
+    return agent.activity_source if activity_of(agent) is agent.activity else ""
 
 
 def details(known: Details) -> dict[str, Any]:
@@ -158,6 +165,12 @@ def explanation(known: Explanation) -> dict[str, Any]:
         "since": agent.changed_at,
         "desired": agent.desired,
         "why": known.why,
+        "activity": {
+            "activity": activity_of(agent),
+            "since": agent.activity_since,
+            "source": _source(agent),
+            "limited_until": agent.limited_until,
+        },
         "next": {
             "decision": decision_of(known.next),
             "reason": known.next.reason,
@@ -253,15 +266,5 @@ def team(one: Team, *, agents: int = 0) -> dict[str, Any]:
         "created_at": one.created_at,
         "limits": write_limits(one.spawn),
         "agents": agents,
-    }
-
-
-def template(one: Template) -> dict[str, Any]:
-    return {
-        "name": one.name,
-        "description": one.description,
-        "provider": one.provider,
-        "scope": one.scope,
-        "source": one.source,
-        "team": one.team,
+        "archived_at": one.archived_at,
     }

@@ -1,0 +1,181 @@
+"""What an interactive agent is doing: evidence is weighed, and what changes is written. Never decides life."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+from genie.domain.activity import (
+    TURN_OVER,
+    URGENT,
+    Evidence,
+    Known,
+    Patience,
+    Reading,
+    announced,
+    judge,
+    kept,
+    note,
+    of_event,
+    without_registry,
+)
+from genie.domain.agent import Activity, Agent, Life
+from genie.domain.errors import Stale
+from genie.domain.events import Event, Kind, event
+from genie.domain.session import Run
+from genie.ports import Tx
+from genie.ports.signs import Signs
+from genie.services.dress import show_state
+from genie.services.world import World
+
+TRIES = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watched:
+    """A live run and what is known of it. `path` is the file that tells of its process, None where there is none;
+    `told` when its activity was written last; `fresh` says that its agent's row
+    tells of no activity of a run before."""
+
+    run: Run
+    provider: str
+    env: Mapping[str, str]
+    path: str | None
+    known: Known
+    fresh: bool = True
+    told: datetime | None = None
+
+
+def begin(world: World, signs: Signs, run: Run) -> Watched | None:
+    """Begin to watch a live run; None for one whose program tells nothing, or that nobody talks to in its pane.
+    Raises RegistryAway."""
+    session = next((one for one in world.registry.sessions(run.agent) if one.id == run.session), None)
+    if session is None or session.attend or run.pane is None or not signs.tells(session.provider):
+        return None
+    env = world.launches.environment(session.id)
+    dialog = signs.dialog(session.provider, env=env, cwd=session.launch.cwd, argv=session.launch.argv)
+    known = Known(started=run.live_at or run.created_at, dialog=dialog, mute=signs.mute(session.provider))
+    owner = world.registry.owners([run.id]).get(run.id)
+    return Watched(
+        run=run,
+        provider=session.provider,
+        env=env,
+        path=signs.path(session.provider, env=env, pid=run.pane.pid),
+        known=kept(known, owner.agent) if owner else known,
+        fresh=owner is None or owner.agent.activity in (Activity.UNKNOWN, Activity.STARTING),
+    )
+
+
+def hear(world: World, watched: Watched, said: Evidence) -> Watched:
+    """The same with one thing more that was told. Writes nothing."""
+    return replace(watched, known=note(watched.known, said, now=world.clock.now()))
+
+
+def heard_in(happened: Event, watched: Watched) -> Evidence | None:
+    """What an event of the conversation tells of that run."""
+    return of_event(happened) if happened.run == watched.run.id else None
+
+
+def tell(
+    world: World, signs: Signs, watched: Watched, patience: Patience | None = None
+) -> tuple[Watched, datetime | None]:
+    """Look at what the program says of itself, weigh, and write the agent's activity where it has changed; and when
+    to look again if nobody tells anything. Raises RegistryAway, Stale when others change the agent all the time."""
+    patience = patience or Patience()
+    now = world.clock.now()
+    watched = replace(watched, known=_looked(signs, watched, now=now))
+    reading = judge(watched.known, patience, now=now)
+    wait = _not_yet(watched, reading, patience, now=now)
+    if wait:
+        return watched, min(wait, reading.again or wait)
+    if _write(world, watched.run, reading, now=now):
+        watched = replace(watched, told=now)
+    return watched, reading.again
+
+
+def _looked(signs: Signs, watched: Watched, *, now: datetime) -> Known:
+    pane, known = watched.run.pane, watched.known
+    if watched.path is None or pane is None:
+        return known
+    said = signs.look(watched.provider, env=watched.env, pid=pane.pid)
+    return without_registry(known) if said is None else note(known, said, now=now)
+
+
+def _not_yet(watched: Watched, reading: Reading, patience: Patience, *, now: datetime) -> datetime | None:
+    """When to write what need not be told at once: programs change their mind within a moment."""
+    if reading.activity in URGENT:
+        return None
+    if watched.told is None:
+        begins = reading.activity is Activity.STARTING and watched.fresh
+        due = watched.known.started + patience.quiet if begins else now
+    else:
+        due = watched.told + patience.quiet
+    return due if now < due else None
+
+
+def _write(world: World, run: Run, reading: Reading, *, now: datetime) -> bool:
+    """Whether there was something to write. Raises Stale."""
+    for left in reversed(range(TRIES)):
+        try:
+            with world.registry.begin() as tx:
+                saved = _save(tx, run, reading, now=now)
+        except Stale:
+            if not left:
+                raise
+        else:
+            break
+    if saved:
+        show_state(world, saved, run)
+    return saved is not None
+
+
+def _save(tx: Tx, run: Run, reading: Reading, *, now: datetime) -> Agent | None:
+    """The agent as it was saved; None where nothing has changed, or another run is its present one."""
+    found = tx.standing_of(run.agent)
+    if found is None or found.run is None or found.run.id != run.id or found.agent.life is not Life.RUNNING:
+        return None
+    agent = found.agent
+    if _stands(agent, run, reading, now=now):
+        return None
+    changed = replace(
+        agent,
+        activity=reading.activity,
+        activity_since=max(reading.since, run.created_at),
+        activity_source=reading.source,
+    )
+    saved = tx.save_agent(changed)
+    until = agent.limited_until if reading.activity is Activity.LIMITED else None
+    tx.record(
+        event(
+            Kind.ACTIVITY,
+            saved,
+            run,
+            at=now,
+            activity=reading.activity.value,
+            before=agent.activity.value,
+            evidence=reading.source,
+            until=until.isoformat() if until else None,
+        )
+    )
+    return saved
+
+
+def _stands(agent: Agent, run: Run, reading: Reading, *, now: datetime) -> bool:
+    """Whether its row says as much already. Of a limit that was only noted, the conversation will tell in a moment."""
+    if not announced(agent) and agent.activity is Activity.LIMITED:
+        noted = agent.limited_until is not None and now < agent.limited_until
+        return noted and reading.activity in TURN_OVER - {Activity.LIMITED}
+    return agent.activity is reading.activity and announced(agent) and agent.activity_since >= run.created_at
+
+
+def run_of(world: World, token: str, run: str | None) -> UUID | None:
+    """The live run whose token that is; None for a token that is forged or of the past, and for one that does not
+    name its own run. Raises RegistryAway."""
+    found = world.registry.bearer(world.secrets.digest(token))
+    if found is None:
+        return None
+    standing, owner = found
+    live = owner.ended_at is None and standing.agent.run == owner.id
+    return owner.id if live and str(owner.id) == run else None

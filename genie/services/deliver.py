@@ -1,0 +1,222 @@
+"""Delivering: what was sent is handed over when its reader can take it, and what was handed over is proved.
+
+A message is claimed, in a transaction of its own, right before it is handed over. A daemon that dies in between leaves
+it claimed: then only what the session says can tell whether it has got it, and it is never handed over again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from genie.domain.agent import Activity, Agent
+from genie.domain.conversation import words
+from genie.domain.errors import GenieError, NotAllowed, Unproven
+from genie.domain.events import Event, Kind
+from genie.domain.message import AT_ONCE, Channel, Fail, Hand, Message, State, judge, proves, wording
+from genie.domain.session import Standing, Way
+from genie.ports import Stretch, Tx
+from genie.services.send import channels_of, tell_of
+from genie.services.world import World
+
+CATCH_UP = timedelta(seconds=15)
+"""How long a new daemon reads on before it says that there is no proof."""
+PAGE = 500
+_ENDS = (Kind.SESSION_RESULT, Kind.PROVIDER_STATUS)
+_TOLD = {
+    State.DELIVERED: Kind.MESSAGE_DELIVERED,
+    State.ANSWERED: Kind.MESSAGE_ANSWERED,
+    State.FAILED: Kind.MESSAGE_FAILED,
+    State.UNPROVEN: Kind.MESSAGE_UNPROVEN,
+}
+
+
+def deliver(world: World, agent: UUID, *, at_once: UUID | None = None) -> None:
+    """Do for the messages of an agent all that can be done now, one after the other in their order.
+
+    The message `at_once` is tried once: it fails with what goes wrong with it, which is raised. Raises RegistryAway,
+    and BadTemplate or BadInput where the agent's template or provider does not read.
+    """
+    with world.mail.box(agent):
+        while _step(world, agent, at_once):
+            pass
+        _hear_answers(world, agent)
+
+
+def _step(world: World, agent: UUID, at_once: UUID | None) -> bool:
+    """Bring the first open message on; whether there may be more to do."""
+    with world.registry.begin() as tx:
+        found, waiting = tx.standing_of(agent), tx.open_messages(agent)
+    if found is None or not waiting or found.agent.host != world.host:
+        return False
+    since = world.mail.since(world.clock.now())
+    if waiting[0].state is State.DELIVERING:
+        return _prove(world, waiting[0], since=since)
+    claimed = _claim(world, found)
+    if isinstance(claimed, bool):
+        return claimed
+    world.fault("deliver.claimed")
+    return _hand_over(world, *claimed, strict=claimed[1].id == at_once)
+
+
+def _claim(world: World, found: Standing) -> tuple[Standing, Message] | bool:
+    """Claim the first message if it may be handed over now; else whether there may be more to do."""
+    channels = channels_of(world, found)
+    after = _last_seq(world, found)
+    with world.registry.begin() as tx:
+        standing = tx.standing_of(found.agent.id) or found
+        if standing.agent.session != found.agent.session:
+            return True
+        first, now = tx.open_messages(found.agent.id)[0], world.clock.now()
+        verdict = judge(first, standing.agent, channels, last=tx.last_claim(found.agent.id), now=now)
+        if isinstance(verdict, Fail):
+            _settle(tx, first.to(State.FAILED, now=now, reason=verdict.reason))
+        if not isinstance(verdict, Hand):
+            return isinstance(verdict, Fail)
+        claimed = first.claimed(verdict.channel, session=standing.agent.session, after=after, now=now)
+        tx.save_message(claimed)
+    return standing, claimed
+
+
+def _hand_over(world: World, to: Standing, message: Message, *, strict: bool) -> bool:
+    channel = message.channel
+    assert channel is not None  # noqa: S101  it was claimed
+    try:
+        world.channels.hand_over(channel, to, wording(message))
+    except Unproven:
+        return False
+    except GenieError as error:
+        _not_given(world, message, error, strict=strict)
+        return True
+    world.fault("deliver.handed")
+    if channel not in AT_ONCE:
+        return False
+    with world.registry.begin() as tx:
+        _settle(tx, message.to(State.DELIVERED, now=world.clock.now()))
+    world.fault("deliver.settled")
+    return True
+
+
+def _not_given(world: World, message: Message, error: GenieError, *, strict: bool) -> None:
+    now = world.clock.now()
+    with world.registry.begin() as tx:
+        if strict:
+            left = message.to(State.FAILED, now=now, reason=error.message)
+        else:
+            left = message.put_off(error.message, now=now, failed=not isinstance(error, NotAllowed))
+        _settle(tx, left)
+    if strict:
+        raise error
+
+
+def _settle(tx: Tx, message: Message) -> None:
+    """Write what has become of it, and tell that once."""
+    tx.save_message(message)
+    if message.state in _TOLD:
+        tell_of(tx, _TOLD[message.state], message)
+
+
+# ---- proof ----------------------------------------------------------------------------------
+
+
+def _prove(world: World, message: Message, *, since: datetime) -> bool:
+    """See whether a message that was handed over has arrived; whether that is settled. This daemon delivers since
+    then."""
+    proof = _proof(world, message)
+    now = world.clock.now()
+    if proof is not None:
+        settled = replace(message, proof=proof).to(State.DELIVERED, now=now)
+    elif now < max(message.deadline or now, since + CATCH_UP):
+        return False
+    else:
+        settled = message.to(State.UNPROVEN, now=now, reason="nothing has shown that it arrived; it is not sent again")
+    with world.registry.begin() as tx:
+        _settle(tx, settled)
+    world.fault("deliver.settled")
+    return True
+
+
+def _proof(world: World, message: Message) -> int | None:
+    """The event of the session that shows the message."""
+    if message.session is None:
+        return None
+    of = Stretch(session=message.session, kinds=(Kind.USER_MESSAGE,), after=message.after or 0)
+    for said in _read(world, of):
+        if proves(message, said.payload.get("text"), at=said.at):
+            return said.seq
+    return None
+
+
+def _last_seq(world: World, found: Standing) -> int:
+    session = found.agent.session
+    return world.registry.before_last(Stretch(session=session), 0) if session else 0
+
+
+def _read(world: World, of: Stretch) -> Iterator[Event]:
+    while page := world.registry.stretch(of, limit=PAGE):
+        yield from page
+        of = replace(of, after=page[-1].seq or of.after)
+
+
+# ---- answers --------------------------------------------------------------------------------
+
+
+def _hear_answers(world: World, agent: UUID) -> None:
+    """Link what was said at the end of the turns that messages have started."""
+    waiting = world.registry.unanswered(agent)
+    if not waiting:
+        return
+    with world.registry.begin() as tx:
+        found = tx.standing_of(agent)
+    for message in waiting:
+        answered = _answered(world, found, message) if found else None
+        if answered:
+            with world.registry.begin() as tx:
+                _settle(tx, answered)
+
+
+def _answered(world: World, found: Standing, message: Message) -> Message | None:
+    proof = message.proof or _proof(world, message)
+    if proof is None or message.session is None:
+        return None
+    end = _end_of_turn(world, found, message.session, proof)
+    if end is None and not _idle_since(found.agent, message.claimed_at):
+        return None
+    said = words(end.payload.get("text")) if end else None
+    answer = said or _last_words(world, message.session, proof, end.seq if end else None)
+    return replace(message, proof=proof, answer=answer).to(State.ANSWERED, now=world.clock.now())
+
+
+def _end_of_turn(world: World, found: Standing, session: UUID, proof: int) -> Event | None:
+    """What ends the turn. A session that is fed takes its messages one after the other: those before come first."""
+    left = 1
+    if found.session is not None and found.session.way is Way.STREAMING:
+        asked = Stretch(session=session, kinds=(Kind.USER_MESSAGE,), before=proof + 1)
+        ended = Stretch(session=session, kinds=(Kind.SESSION_RESULT,), before=proof)
+        left = max(world.registry.measure(asked) - world.registry.measure(ended), 1)
+    for event in _read(world, Stretch(session=session, kinds=_ENDS, after=proof)):
+        if event.kind is Kind.SESSION_RESULT or "turns" in event.payload:
+            left -= 1
+            if not left:
+                return event
+    return None
+
+
+def _idle_since(agent: Agent, claimed: datetime | None) -> bool:
+    return agent.activity is Activity.IDLE and claimed is not None and agent.activity_since > claimed
+
+
+def _last_words(world: World, session: UUID, after: int, before: int | None) -> str | None:
+    of = Stretch(session=session, kinds=(Kind.ASSISTANT_MESSAGE,), after=after, before=before)
+    said = [words(event.payload.get("text")) for event in _read(world, of) if "parent" not in event.payload]
+    return next((text for text in reversed(said) if text), None)
+
+
+def channels_for(world: World, found: Standing) -> Sequence[Channel]:
+    """The ways into its session, none where that cannot be told now."""
+    try:
+        return channels_of(world, found)
+    except GenieError:
+        return ()

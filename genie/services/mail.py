@@ -1,0 +1,33 @@
+"""Who hands messages to an agent: one at a time, in this daemon."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from threading import Lock, RLock
+from uuid import UUID
+
+
+class Mail:
+    """What a daemon keeps of its deliveries; it ends with it."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._boxes: defaultdict[UUID, RLock] = defaultdict(RLock)
+        self._since: datetime | None = None
+
+    @contextmanager
+    def box(self, agent: UUID) -> Iterator[None]:
+        """Nobody else hands anything to that agent meanwhile."""
+        with self._lock:
+            box = self._boxes[agent]
+        with box:
+            yield
+
+    def since(self, now: datetime) -> datetime:
+        """When this was first asked: the daemon has read what was said since then, and soon what was said before."""
+        with self._lock:
+            self._since = self._since or now
+            return self._since

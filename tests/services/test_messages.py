@@ -1,0 +1,702 @@
+"""Messages: sent once, handed over in their order when their readers can take them, proved, answered."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from genie.domain.agent import Activity, Desired, Life
+from genie.domain.errors import (
+    BadInput,
+    Failed,
+    Foreign,
+    GenieError,
+    NotAllowed,
+    NotFound,
+    Refused,
+    TimedOut,
+    Unproven,
+)
+from genie.domain.events import Event, Kind
+from genie.domain.message import MOST_TRIES, PROOF, Channel, Message, State
+from genie.domain.session import Standing
+from genie.services.deliver import CATCH_UP, deliver
+from genie.services.inbox import inbox, letter, letters, whose
+from genie.services.order import Assignment
+from genie.services.run import run
+from genie.services.send import LONGEST_LINE, LONGEST_TYPED, Sent, post, send
+from genie.services.tell import close, tell
+from tests.services.bench import HOST, Bench, away, env_of
+from tests.services.chance import Killed
+
+SECOND = timedelta(seconds=1)
+
+
+@pytest.fixture
+def ada(bench: Bench) -> Bench:
+    """An agent with a conversation on a terminal."""
+    bench.machine.open("main")
+    bench.spawn("ada")
+    return bench
+
+
+def said(bench: Bench, text: str, name: str = "ada", *, from_: str | None = None, **asked: Any) -> Sent:  # noqa: ANN401
+    caller = bench.caller(env_of(bench, from_)) if from_ else bench.caller()
+    return send(bench.world, caller, name, text, **asked)
+
+
+def go(bench: Bench, name: str, **asked: Any) -> None:  # noqa: ANN401
+    """`genie run`."""
+    own = Assignment(streaming=bool(asked.pop("streaming", False)))
+    run(bench.world, bench.order(name, role="engineer", assignment=own, **asked))
+
+
+def is_(bench: Bench, activity: Activity, name: str = "ada") -> None:
+    """Its provider tells what it does."""
+    now = bench.world.clock.now()
+    with bench.registry.begin() as tx:
+        found = tx.standing(name)
+        assert found
+        tx.save_agent(replace(found.agent, activity=activity, activity_since=now, activity_source="hook"))
+
+
+def hears(bench: Bench, kind: Kind, name: str = "ada", **payload: object) -> None:
+    """Its transcript tells something."""
+    found = bench.standing(name)
+    with bench.registry.begin() as tx:
+        at, session = bench.world.clock.now(), found.agent.session
+        tx.record(Event(kind=kind, at=at, agent=found.agent.id, session=session, payload=payload))
+
+
+def echoes(bench: Bench) -> None:
+    """Whatever is handed over is in the transcript at once."""
+    bench.channels.on_given = lambda to, text: hears(bench, Kind.USER_MESSAGE, to.agent.name, text=text)
+
+
+def brings(bench: Bench, name: str = "ada") -> None:
+    deliver(bench.world, bench.agent(name).id)
+
+
+def kept(bench: Bench, sent: Sent) -> Message:
+    return bench.registry.store.messages[sent.message.id]
+
+
+def state(bench: Bench, sent: Sent) -> State:
+    return kept(bench, sent).state
+
+
+def given(bench: Bench) -> list[str]:
+    """The texts that were handed over."""
+    return [text.partition(">")[2].partition("</message>")[0] or text for _, _, text in bench.channels.given]
+
+
+def told(bench: Bench, sent: Sent) -> list[str]:
+    mine = [event for event in bench.registry.log if event.payload.get("message") == str(sent.message.id)]
+    return [event.kind.word for event in mine]
+
+
+# ---- sending --------------------------------------------------------------------------------
+
+
+def test_it_is_kept_and_told_once(ada: Bench) -> None:
+    sent = said(ada, "do it")
+    assert (sent.message.wrote, sent.message.sender, sent.repeated) == ("user", None, False)
+    assert (state(ada, sent), told(ada, sent), ada.channels.given) == (State.QUEUED, ["queued"], [])
+
+
+def test_who_wrote_is_what_the_token_says(ada: Bench) -> None:
+    ada.spawn("bob", team=ada.agent().team)
+    sent = said(ada, "do it", from_="bob")
+    assert (sent.message.wrote, sent.message.sender) == (f"bob@{ada.agent('bob').team}", ada.agent("bob").id)
+
+
+def test_a_token_that_is_not_good(ada: Bench) -> None:
+    with pytest.raises(Refused, match="not a token"):
+        send(ada.world, ada.caller(GENIE_AGENT_TOKEN="x"), "ada", "do it")
+
+
+def test_another_team(ada: Bench) -> None:
+    ada.team("red")
+    ada.spawn("bob", team="red")
+    with pytest.raises(Refused, match="'ada' is in team ada, and you are in red") as refused:
+        said(ada, "do it", from_="bob")
+    assert refused.value.hint == "--cross-team"
+    assert said(ada, "do it", from_="bob", cross_team=True).message.wrote == "bob@red"
+    assert said(ada, "do it", "bob").message.wrote == "user"
+
+
+def test_a_key_makes_a_repeat_harmless(ada: Bench) -> None:
+    first, again = (said(ada, text, key="k") for text in ("one", "two"))
+    assert (again.message.id, again.repeated, again.message.text) == (first.message.id, True, "one")
+    assert told(ada, first) == ["queued"]
+    ada.spawn("bob", team=ada.agent().team)
+    assert not said(ada, "one", "bob", key="k").repeated
+    assert not said(ada, "one", key="k", from_="bob").repeated
+    assert not said(ada, "one", key="other").repeated
+
+
+@pytest.mark.parametrize(
+    ("text", "asked", "why"),
+    [
+        ("", {}, "empty"),
+        (" \n", {}, "empty"),
+        ("x" * (2**20 + 1), {}, "longer than 1048576 bytes"),
+        ("é" * (LONGEST_TYPED // 2 + 1), {}, f"longer than {LONGEST_TYPED} bytes"),
+        ("x", {"key": ""}, "a key has"),
+        ("x", {"key": "k" * 201}, "a key has"),
+    ],
+)
+def test_what_is_no_message(ada: Bench, text: str, asked: dict[str, Any], why: str) -> None:
+    with pytest.raises(BadInput, match=why):
+        said(ada, text, **asked)
+    assert not ada.registry.store.messages
+
+
+def test_who_is_not_there(ada: Bench) -> None:
+    with pytest.raises(NotFound):
+        said(ada, "x", "nobody")
+
+
+def test_who_was_killed(ada: Bench) -> None:
+    ada.kill()
+    with pytest.raises(NotAllowed, match="'ada' was killed"):
+        said(ada, "x")
+
+
+def test_who_reads_no_messages(ada: Bench) -> None:
+    go(ada, "shot", prompt="p")
+    ada.spawn("cmd", role=None, command=("sh",))
+    with pytest.raises(NotAllowed, match="'shot' reads no messages: it is one-shot"):
+        said(ada, "x", "shot")
+    with pytest.raises(NotAllowed, match="'cmd' reads no messages: it is a command of provider shell") as refused:
+        said(ada, "x", "cmd")
+    assert "stdin: true" in refused.value.hint
+
+
+def command(bench: Bench) -> None:
+    bench.templates.add("lines", provider="shell", stdin=True)
+    bench.spawn("cmd", role="lines", command=("cat",))
+
+
+def test_a_command_that_reads_lines(bench: Bench) -> None:
+    bench.machine.open("main")
+    command(bench)
+    sent = said(bench, "one\ntwo", "cmd", raw=True)
+    with pytest.raises(BadInput, match="a line of the message is longer"):
+        said(bench, "x" * (LONGEST_LINE + 1), "cmd")
+    brings(bench, "cmd")
+    assert bench.channels.given == [(Channel.STDIN, "cmd", "one\ntwo")]
+    assert told(bench, sent) == ["queued", "delivered"]
+    brings(bench, "cmd")
+    assert bench.registry.mailboxes(HOST) == []
+
+
+# ---- delivering -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("activity", [one for one in Activity if one is not Activity.IDLE])
+def test_nothing_is_typed_unless_it_is_idle(ada: Bench, activity: Activity) -> None:
+    sent = said(ada, "do it")
+    is_(ada, activity)
+    brings(ada)
+    assert ada.channels.given == []
+    assert letter(ada.world, sent.message.id).waits == f"'ada' is not idle: {activity.value}"
+
+
+def test_it_is_typed_and_proved_by_the_transcript(ada: Bench) -> None:
+    sent = said(ada, "do <it>")
+    is_(ada, Activity.IDLE)
+    brings(ada)
+    brings(ada)
+    envelope = f'<message from="user" id="{sent.message.mark}">do &lt;it&gt;</message>'
+    assert ada.channels.given == [(Channel.TYPE, "ada", envelope)]
+    assert state(ada, sent) is State.DELIVERING
+    hears(ada, Kind.USER_MESSAGE, text="something else")
+    brings(ada)
+    assert state(ada, sent) is State.DELIVERING
+    hears(ada, Kind.USER_MESSAGE, text=ada.channels.given[0][2])
+    brings(ada)
+    assert (state(ada, sent), told(ada, sent)) == (State.DELIVERED, ["queued", "delivered"])
+
+
+def test_what_was_said_before_proves_nothing(ada: Bench) -> None:
+    hears(ada, Kind.USER_MESSAGE, text="go on")
+    sent = said(ada, "go on", raw=True)
+    is_(ada, Activity.IDLE)
+    brings(ada)
+    assert ada.channels.given == [(Channel.TYPE, "ada", "go on")]
+    brings(ada)
+    assert state(ada, sent) is State.DELIVERING
+    hears(ada, Kind.USER_MESSAGE, text="go on")
+    brings(ada)
+    assert state(ada, sent) is State.DELIVERED
+
+
+def test_the_proof_may_be_far_down(ada: Bench) -> None:
+    sent = said(ada, "do it")
+    is_(ada, Activity.IDLE)
+
+    def much(to: Standing, text: str) -> None:
+        for line in (*"x" * 600, text):
+            hears(ada, Kind.USER_MESSAGE, text=line)
+
+    ada.channels.on_given = much
+    brings(ada)
+    brings(ada)
+    assert state(ada, sent) is State.DELIVERED
+
+
+def test_without_a_proof_it_is_not_typed_again(ada: Bench) -> None:
+    sent, after = said(ada, "one"), said(ada, "two")
+    is_(ada, Activity.IDLE)
+    brings(ada)
+    ada.clock.advance(PROOF - SECOND)
+    brings(ada)
+    assert (given(ada), state(ada, sent)) == (["one"], State.DELIVERING)
+    assert letter(ada.world, after.message.id).waits == "the one before is being delivered"
+    ada.clock.advance(2 * SECOND)
+    brings(ada)
+    assert (state(ada, sent), told(ada, sent)) == (State.UNPROVEN, ["queued", "unproven"])
+    assert "is not sent again" in str(kept(ada, sent).reason)
+    is_(ada, Activity.IDLE)
+    brings(ada)
+    assert given(ada) == ["one", "two"]
+
+
+def test_one_after_the_other(ada: Bench) -> None:
+    echoes(ada)
+    for number in range(3):
+        said(ada, str(number))
+    is_(ada, Activity.IDLE)
+    brings(ada)
+    brings(ada)
+    assert given(ada) == ["0"]
+    assert [one.waits for one in inbox(ada.world, None)][1:] == ["'ada' has had a message just now"] * 2
+    for _ in range(2):
+        is_(ada, Activity.WORKING)
+        brings(ada)
+        is_(ada, Activity.IDLE)
+        brings(ada)
+        brings(ada)
+    assert given(ada) == ["0", "1", "2"]
+
+
+def test_who_is_away_gets_it_when_it_is_back(ada: Bench) -> None:
+    ada.stop()
+    sent = said(ada, "do it")
+    brings(ada)
+    assert letter(ada.world, sent.message.id).waits == "'ada' is suspended"
+    assert ada.registry.mailboxes(HOST) == []
+    ada.resume()
+    is_(ada, Activity.IDLE)
+    assert ada.registry.mailboxes(HOST) == [ada.agent().id]
+    brings(ada)
+    assert given(ada) == ["do it"]
+
+
+def test_those_to_a_killed_one_fail(ada: Bench) -> None:
+    sent = [said(ada, text) for text in ("one", "two")]
+    ada.kill()
+    assert ada.registry.mailboxes(HOST) == [ada.agent().id]
+    brings(ada)
+    assert [told(ada, one) for one in sent] == [["queued", "failed"]] * 2
+    assert kept(ada, sent[0]).reason == "'ada' was killed"
+    assert ada.registry.mailboxes(HOST) == []
+
+
+@pytest.mark.parametrize("error", [Failed("broken"), Foreign("not ours"), TimedOut("full")])
+def test_failures_end(ada: Bench, error: GenieError) -> None:
+    sent, after = said(ada, "one"), said(ada, "two")
+    is_(ada, Activity.IDLE)
+    for _ in range(MOST_TRIES):
+        ada.channels.troubles = [error]
+        brings(ada)
+        ada.clock.advance(timedelta(minutes=2))
+    assert (state(ada, sent), kept(ada, sent).reason) == (State.FAILED, error.message)
+    assert told(ada, sent) == ["queued", "failed"]
+    assert (given(ada), state(ada, after)) == (["two"], State.DELIVERING)
+
+
+def test_a_bad_moment_is_waited_out(ada: Bench) -> None:
+    sent = said(ada, "one")
+    is_(ada, Activity.IDLE)
+    for _ in range(2 * MOST_TRIES):
+        ada.channels.troubles = [NotAllowed("a dialog is open on its screen")]
+        brings(ada)
+        assert letter(ada.world, sent.message.id).waits == "a dialog is open on its screen"
+        ada.clock.advance(2 * SECOND)
+    ada.channels.troubles = []
+    brings(ada)
+    assert (given(ada), kept(ada, sent).tries) == (["one"], 0)
+
+
+def test_what_may_have_been_typed_is_not_typed_again(ada: Bench) -> None:
+    sent = said(ada, "one")
+    is_(ada, Activity.IDLE)
+    ada.channels.troubles = [Unproven("not all of it")]
+    brings(ada)
+    assert state(ada, sent) is State.DELIVERING
+    ada.clock.advance(PROOF + SECOND)
+    brings(ada)
+    assert (state(ada, sent), given(ada)) == (State.UNPROVEN, [])
+
+
+def test_codex_is_queued_for_while_it_works(ada: Bench) -> None:
+    ada.spawn("cy", provider="codex")
+    echoes(ada)
+    for text, activity in (("one", Activity.WORKING), ("two", Activity.IDLE)):
+        is_(ada, activity, "cy")
+        ada.clock.advance(timedelta(minutes=2))
+        said(ada, text, "cy")
+        brings(ada, "cy")
+        brings(ada, "cy")
+    assert [channel for channel, _, _ in ada.channels.given] == [Channel.QUEUE, Channel.PASTE]
+
+
+def test_another_hosts_agents_are_left_to_their_daemon(ada: Bench) -> None:
+    said(ada, "one")
+    is_(ada, Activity.IDLE)
+    ada.world = replace(ada.world, host="host-2")
+    brings(ada)
+    assert ada.channels.given == []
+    assert ada.registry.mailboxes("host-2") == []
+
+
+def test_nobody_has_no_messages(ada: Bench) -> None:
+    deliver(ada.world, uuid4())
+    with pytest.raises(NotFound, match="unknown message"):
+        letter(ada.world, uuid4())
+
+
+def test_a_session_that_changed_meanwhile_is_looked_at_anew(ada: Bench) -> None:
+    sent = said(ada, "one")
+    is_(ada, Activity.IDLE)
+    former, fresh = ada.session(), uuid4()
+    real = ada.registry.before_last
+
+    def changing(of: object, count: int) -> int:
+        ada.registry.before_last = real  # type: ignore[method-assign]  # once
+        with ada.registry.begin() as tx:
+            tx.add_session(replace(former, id=fresh, provider_session=str(fresh)))
+            tx.save_agent(replace(ada.agent(), session=fresh))
+        return real(of, count)  # type: ignore[arg-type]
+
+    ada.registry.before_last = changing  # type: ignore[method-assign]
+    brings(ada)
+    assert kept(ada, sent).session == fresh
+
+
+# ---- sessions that are fed ------------------------------------------------------------------
+
+
+@pytest.fixture
+def fed(bench: Bench) -> Bench:
+    """A session that is fed."""
+    bench.machine.open("main")
+    go(bench, "ada", streaming=True)
+    return bench
+
+
+def test_a_session_that_is_fed_gets_all_at_once_and_in_order(fed: Bench) -> None:
+    sent = [said(fed, str(number), raw=True) for number in range(3)]
+    fifo = fed.recordings.fifo(fed.session().id)
+    tell(fed.world, fed.standing(), "3")
+    close(fed.world, fed.standing())
+    assert fed.recordings.fed == [*((fifo, str(number)) for number in range(4)), (fifo, None)]
+    assert {state(fed, one) for one in sent} == {State.DELIVERED}
+    assert [one.message.text for one in inbox(fed.world, fed.agent().id)] == ["0", "1", "2", "3"]
+
+
+def test_input_fails_at_once(fed: Bench) -> None:
+    fed.channels.troubles = [TimedOut("full")]
+    with pytest.raises(TimedOut, match="full"):
+        tell(fed.world, fed.standing(), "one")
+    (one,) = inbox(fed.world, None)
+    assert (one.message.state, one.message.reason, one.waits) == (State.FAILED, "full", None)
+
+
+def test_input_stands_behind_what_is_tried_again(fed: Bench) -> None:
+    sent = said(fed, "one", raw=True)
+    fed.channels.troubles = [TimedOut("full")]
+    brings(fed)
+    tell(fed.world, fed.standing(), "two")
+    assert (state(fed, sent), given(fed)) == (State.QUEUED, [])
+    fed.clock.advance(2 * SECOND)
+    brings(fed)
+    assert given(fed) == ["one", "two"]
+
+
+def test_a_long_message_may_be_fed(fed: Bench) -> None:
+    said(fed, "x" * (LONGEST_TYPED + 1))
+    brings(fed)
+    assert len(fed.recordings.fed) == 1
+
+
+# ---- answers --------------------------------------------------------------------------------
+
+
+def test_the_answer_is_what_was_said_at_the_end_of_the_turn(ada: Bench) -> None:
+    echoes(ada)
+    sent = said(ada, "how many?")
+    is_(ada, Activity.IDLE)
+    hears(ada, Kind.ASSISTANT_MESSAGE, text="of before")
+    brings(ada)
+    brings(ada)
+    hears(ada, Kind.ASSISTANT_MESSAGE, text="let me see")
+    hears(ada, Kind.PROVIDER_STATUS, status="thinking")
+    brings(ada)
+    assert state(ada, sent) is State.DELIVERED
+    hears(ada, Kind.ASSISTANT_MESSAGE, text="42")
+    hears(ada, Kind.ASSISTANT_MESSAGE, text="of a sub-agent", parent="t1")
+    hears(ada, Kind.ASSISTANT_MESSAGE, text="")
+    hears(ada, Kind.PROVIDER_STATUS, status="turn_duration", turns=1)
+    hears(ada, Kind.ASSISTANT_MESSAGE, text="of after")
+    assert ada.registry.mailboxes(HOST) == [ada.agent().id]
+    brings(ada)
+    assert (state(ada, sent), kept(ada, sent).answer) == (State.ANSWERED, "42")
+    assert told(ada, sent) == ["queued", "delivered", "answered"]
+    assert ada.registry.mailboxes(HOST) == []
+
+
+def test_who_has_become_idle_has_answered(ada: Bench) -> None:
+    echoes(ada)
+    sent = said(ada, "how many?")
+    is_(ada, Activity.IDLE)
+    brings(ada)
+    brings(ada)
+    assert state(ada, sent) is State.DELIVERED
+    hears(ada, Kind.ASSISTANT_MESSAGE, text="42")
+    is_(ada, Activity.WORKING)
+    brings(ada)
+    assert state(ada, sent) is State.DELIVERED
+    is_(ada, Activity.IDLE)
+    brings(ada)
+    assert kept(ada, sent).answer == "42"
+
+
+def test_a_turn_without_words_is_over_too(ada: Bench) -> None:
+    echoes(ada)
+    sent = said(ada, "go")
+    is_(ada, Activity.IDLE)
+    brings(ada)
+    brings(ada)
+    hears(ada, Kind.SESSION_RESULT, is_error=True)
+    brings(ada)
+    assert (state(ada, sent), kept(ada, sent).answer) == (State.ANSWERED, None)
+
+
+def test_a_session_that_is_fed_answers_one_after_the_other(fed: Bench) -> None:
+    hears(fed, Kind.USER_MESSAGE, text="its first prompt")
+    sent = [said(fed, text, raw=True) for text in ("one", "two")]
+    brings(fed)
+    brings(fed)
+    for text in ("one", "two"):
+        hears(fed, Kind.USER_MESSAGE, text=text)
+    answers = []
+    for number in range(3):
+        hears(fed, Kind.SESSION_RESULT, text=f"answer {number}")
+        brings(fed)
+        answers.append([kept(fed, one).answer for one in sent])
+    assert answers == [[None, None], ["answer 1", None], ["answer 1", "answer 2"]]
+
+
+# ---- inboxes --------------------------------------------------------------------------------
+
+
+def test_whose_inbox(ada: Bench) -> None:
+    ada.spawn("bob", team=ada.agent().team)
+    assert whose(ada.world, ada.caller(), None) is None
+    assert whose(ada.world, ada.caller(), "bob") == ada.agent("bob").id
+    assert whose(ada.world, ada.caller(env_of(ada, "bob")), None) == ada.agent("bob").id
+    assert whose(ada.world, ada.caller(env_of(ada, "bob")), "ada") == ada.agent().id
+    with pytest.raises(NotFound):
+        whose(ada.world, ada.caller(), "nobody")
+
+
+def test_inboxes(ada: Bench) -> None:
+    ada.spawn("bob")
+    for number in range(3):
+        said(ada, str(number))
+        said(ada, f"b{number}", "bob")
+    assert [(one.to, one.message.text) for one in inbox(ada.world, None, limit=2)] == [("ada", "2"), ("bob", "b2")]
+    assert [one.message.text for one in inbox(ada.world, ada.agent().id)] == ["0", "1", "2"]
+    assert inbox(ada.world, uuid4()) == []
+
+
+def test_what_would_be_handed_over_waits_for_nothing(ada: Bench) -> None:
+    sent = said(ada, "one")
+    is_(ada, Activity.IDLE)
+    assert letter(ada.world, sent.message.id).waits is None
+    ada.kill()
+    assert letter(ada.world, sent.message.id).waits == "'ada' was killed"
+    brings(ada)
+    assert letters(ada.world, [sent.message])[0].waits is None
+
+
+def test_a_template_that_does_not_read_keeps_it_waiting(bench: Bench) -> None:
+    bench.machine.open("main")
+    command(bench)
+    sent = said(bench, "one", "cmd")
+    bench.templates.broken.add("lines")
+    with pytest.raises(BadInput):
+        brings(bench, "cmd")
+    assert letter(bench.world, sent.message.id).waits == "'cmd' reads no messages"
+    bench.templates.broken.clear()
+    brings(bench, "cmd")
+    assert given(bench) == ["one"]
+
+
+# ---- a daemon that dies ---------------------------------------------------------------------
+
+POINTS = ["deliver.claimed", "deliver.handed", "deliver.settled"]
+
+
+def settles(bench: Bench) -> None:
+    """Time passes, and the deliverer looks."""
+    for _ in range(8):
+        is_(bench, Activity.WORKING)
+        is_(bench, Activity.IDLE)
+        for agent in bench.registry.mailboxes(HOST):
+            deliver(bench.world, agent)
+        bench.clock.advance(timedelta(seconds=30))
+
+
+@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize("proved", [True, False])
+def test_it_is_typed_once_whatever_dies(ada: Bench, point: str, proved: bool) -> None:
+    if proved:
+        echoes(ada)
+    sent, after = said(ada, "one"), said(ada, "two")
+    is_(ada, Activity.IDLE)
+
+    def work() -> None:
+        settles(ada)
+
+    ada.dies_at(point, work)
+    ada.restart()
+    settles(ada)
+    arrived = proved and point != "deliver.claimed"
+    assert given(ada).count("one") == (point != "deliver.claimed")
+    assert state(ada, sent) is (State.ANSWERED if arrived else State.UNPROVEN)
+    assert given(ada).count("two") == 1
+    assert told(ada, sent).count("queued") == 1
+    assert told(ada, sent)[1:] == (["delivered", "answered"] if arrived else ["unproven"])
+    assert state(ada, after) in (State.ANSWERED, State.UNPROVEN)
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_it_is_fed_once_whatever_dies(fed: Bench, point: str) -> None:
+    sent = said(fed, "one", raw=True)
+    fed.dies_at(point, lambda: brings(fed))
+    fed.restart()
+    hears(fed, Kind.USER_MESSAGE, text="one")
+    settles(fed)
+    assert len(fed.recordings.fed) == (point != "deliver.claimed")
+    assert told(fed, sent)[:2] == ["queued", "delivered"]
+
+
+def test_a_message_that_was_committed_is_sent(ada: Bench) -> None:
+    ada.dies_at("send.committed", lambda: said(ada, "one", key="k"))
+    ada.restart()
+    assert said(ada, "one", key="k").repeated
+    is_(ada, Activity.IDLE)
+    brings(ada)
+    assert given(ada) == ["one"]
+
+
+def test_a_new_daemon_reads_on_before_it_gives_up(ada: Bench) -> None:
+    sent = said(ada, "one")
+    is_(ada, Activity.IDLE)
+    ada.dies_at("deliver.handed", lambda: brings(ada))
+    ada.clock.advance(timedelta(hours=1))
+    ada.restart()
+    brings(ada)
+    assert state(ada, sent) is State.DELIVERING
+    ada.clock.advance(CATCH_UP - SECOND)
+    hears(ada, Kind.USER_MESSAGE, text=ada.channels.given[0][2])
+    brings(ada)
+    assert state(ada, sent) is State.DELIVERED
+
+
+def test_with_the_registry_away_nothing_is_handed_over(ada: Bench) -> None:
+    sent = said(ada, "one")
+    is_(ada, Activity.IDLE)
+    away(ada, lambda: brings(ada))
+    assert given(ada) == []
+    brings(ada)
+    assert state(ada, sent) is State.DELIVERING
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_in_order_and_at_most_once_whatever_happens(ada: Bench, seed: int) -> None:
+    """Deaths, bad moments, failures and lost proofs: what arrives arrives once and in its order, and all is settled."""
+    chance = random.Random(seed)
+    ada.channels.on_given = lambda to, text: (
+        chance.random() < 0.8
+        and hears(  # type: ignore[assignment,func-returns-value]
+            ada, Kind.USER_MESSAGE, text=text
+        )
+    )
+    sent: list[Sent] = []
+    faults: list[Callable[[], None]] = [
+        lambda: ada.channels.troubles.append(chance.choice([NotAllowed("no"), Failed("no"), Unproven("no")])),
+        lambda: _dies(ada, chance.choice(POINTS)),
+        lambda: is_(ada, chance.choice(list(Activity))),
+        lambda: ada.clock.advance(timedelta(seconds=chance.randrange(90))),
+    ]
+    for number in range(60):
+        sent.append(said(ada, str(number), key=str(number)))
+        chance.choice(faults)()
+        is_(ada, chance.choice([Activity.IDLE, Activity.WORKING, Activity.PERMISSION]))
+        brings(ada)
+    ada.channels.troubles = []
+    for _ in range(60):
+        settles(ada)
+    numbers = [int(text) for text in given(ada)]
+    assert numbers == sorted(set(numbers))
+    assert {state(ada, one) for one in sent} <= {State.ANSWERED, State.UNPROVEN, State.FAILED, State.DELIVERED}
+    for one in sent:
+        assert len([word for word in told(ada, one) if word in ("delivered", "failed", "unproven")]) == 1
+        if state(ada, one) in (State.ANSWERED, State.DELIVERED):
+            assert int(one.message.text) in numbers
+
+
+def _dies(bench: Bench, point: str) -> None:
+    is_(bench, Activity.IDLE)
+    bench.clock.advance(timedelta(minutes=2))
+    bench.switch.point, bench.switch.after = point, 1 + bench.switch.passed.count(point)
+    with suppress(Killed):
+        brings(bench)
+    bench.restart()
+
+
+def test_posted_unchecked(ada: Bench) -> None:
+    assert post(ada.world, ada.agent(), "x").message.raw is False
+
+
+def test_a_killed_one_that_was_being_delivered_to(ada: Bench) -> None:
+    sent, after = said(ada, "one"), said(ada, "two")
+    is_(ada, Activity.IDLE)
+    brings(ada)
+    ada.kill()
+    assert (ada.life(), ada.agent().desired) == (Life.TERMINATED, Desired.GONE)
+    ada.clock.advance(PROOF + CATCH_UP)
+    brings(ada)
+    assert (state(ada, sent), state(ada, after)) == (State.UNPROVEN, State.FAILED)
+
+
+def test_a_message_without_a_session_has_no_proof(ada: Bench) -> None:
+    sent = said(ada, "one")
+    is_(ada, Activity.IDLE)
+    with ada.registry.begin() as tx:
+        tx.save_agent(replace(ada.agent(), session=None))
+    brings(ada)
+    brings(ada)
+    assert (state(ada, sent), kept(ada, sent).session) == (State.DELIVERING, None)
