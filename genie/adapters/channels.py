@@ -69,17 +69,20 @@ class SessionChannels:
     def _press(self, channel: Channel, pane: PaneIdentity, text: str) -> None:
         """Put it into the box, and then press Enter: the more that can be seen to be wrong the less is pressed."""
         self._check(channel, pane)
-        given = [text] if channel is Channel.PASTE else pieces(text, longest=PIECE, breaks=BREAKS)
+        # A command gets a line and its end by one call: what comes next never stands behind half a line.
+        ended = f"{text}\r" if channel is Channel.STDIN else text
+        given = [text] if channel is Channel.PASTE else pieces(ended, longest=PIECE, breaks=BREAKS)
         put = self._terminal.paste if channel is Channel.PASTE else self._terminal.type_text
         self._first(put, pane, given[0])
         try:
             for piece in given[1:]:
                 self._pause(PAUSE)
                 put(pane, piece)
-            self._pause(PAUSE)
-            if len(given) > 1:
-                self._check(channel, pane)
-            self._terminal.press_enter(pane)
+            if channel is not Channel.STDIN:
+                self._pause(PAUSE)
+                if len(given) > 1:
+                    self._check(channel, pane)
+                self._terminal.press_enter(pane)
         except GenieError as error:
             raise Unproven(f"not all of the message could be typed: {error.message}", hint=error.hint) from error
 

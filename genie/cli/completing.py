@@ -98,7 +98,8 @@ def teams(incomplete: str) -> list[str]:
 def archived_teams(incomplete: str) -> list[str]:
     """Names of archived teams that begin so."""
     return _ask(
-        incomplete, lambda genie: [row for row in genie.teams(everything=True, timeout=PATIENCE) if row.get("archived_at")]
+        incomplete,
+        lambda genie: [row for row in genie.teams(everything=True, timeout=PATIENCE) if row.get("archived_at")],
     )
 
 

@@ -15,7 +15,8 @@ from genie.client import Row
 def answer_types(incomplete: str) -> list[str]:
     from genie.domain.events import Kind
 
-    return [word for kind in Kind for word in (kind.word, kind.value) if word.startswith(incomplete)]
+    words = dict.fromkeys(word for kind in Kind for word in (kind.word, kind.value))
+    return [word for word in words if word.startswith(incomplete)]
 
 
 Types = Annotated[

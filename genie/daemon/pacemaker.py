@@ -144,8 +144,6 @@ class Pacemaker:
             if not self.passes:  # the daemon before may have died right after its start
                 self._world.launches.forget_token(run.id)
             self._world.watch(run)
-        if not self.passes:
-            catch_up(self._world, done.live)
         for ended in done.left:
             # Not in the agent's flight: what is left is this run's, which nobody else has.
             self._errands.submit(self._leave, ended)
@@ -156,6 +154,8 @@ class Pacemaker:
         if done.strangers:
             for trouble in close_orphans(self._world, done.strangers, self._judged):
                 log.warning("orphan_not_closed", error=trouble.message)
+        if not self.passes:
+            catch_up(self._world, done.live)
 
     def _when_next(self, done: Pass) -> None:
         if done.look_again:

@@ -20,20 +20,10 @@ POLL = 1.0
 """Seconds between two looks at agents for whom something lies there."""
 IDLE_POLL = 10.0
 """Seconds between two looks whether something does, of which nobody has told."""
-_SENT = frozenset({Kind.MESSAGE_QUEUED})
-_MOVING = frozenset(
-    {
-        Kind.RUNNING,
-        Kind.RESUMED,
-        Kind.ADOPTED,
-        Kind.TERMINATED,
-        Kind.ACTIVITY,
-        Kind.USER_MESSAGE,
-        Kind.SESSION_RESULT,
-        Kind.PROVIDER_STATUS,
-    }
-)
-"""After these a message can perhaps be delivered, or be known to have been."""
+_NEWS = frozenset({Kind.MESSAGE_QUEUED, Kind.RUNNING, Kind.RESUMED, Kind.ADOPTED, Kind.KILL_REQUESTED, Kind.TERMINATED})
+"""After these something may lie there for an agent of which nothing was known."""
+_MOVING = frozenset({Kind.ACTIVITY, Kind.USER_MESSAGE, Kind.SESSION_RESULT, Kind.PROVIDER_STATUS})
+"""After these a message that lies there can perhaps be delivered, or is known to have been."""
 
 
 class Postman:
@@ -83,7 +73,7 @@ class Postman:
     def _round(self, subscription: Subscription) -> None:
         due: dict[UUID, None] = {}
         for event in subscription.take():
-            if event.agent and (event.kind in _SENT or (event.kind in _MOVING and event.agent in self._waiting)):
+            if event.agent and (event.kind in _NEWS or (event.kind in _MOVING and event.agent in self._waiting)):
                 due[event.agent] = None
         if monotonic() >= self._look_at:
             found = self._world.registry.mailboxes(self._world.host)

@@ -166,11 +166,21 @@ def _present(known: Known, patience: Patience, *, now: datetime) -> tuple[Eviden
     """The evidence that counts now, and when another may."""
     hook, registry = known.hook, known.registry
     if registry is None:
-        told = [one for one in (known.transcript, hook) if one is not None]
-        return max(told, key=lambda one: one.at), None
+        return _without(known, patience, now=now)
     if hook is not None and hook.at > registry.at and now < hook.at + patience.settle:
         return hook, hook.at + patience.settle
     return registry, None
+
+
+def _without(known: Known, patience: Patience, *, now: datetime) -> tuple[Evidence, datetime | None]:
+    """Where there is no registry: the newest word. Helpers of a `mute` program end turns of their own by the same hook:
+    its transcript, which tells of the end of each turn, has the last word after a moment."""
+    hook, transcript = known.hook, known.transcript
+    newest = max((one for one in (transcript, hook) if one is not None), key=lambda one: one.at)
+    if not known.mute or transcript is None or newest is transcript:
+        return newest, None
+    due = newest.at + patience.settle
+    return (newest, due) if now < due else (transcript, None)
 
 
 def _fault(known: Known, base: Evidence, patience: Patience, *, now: datetime) -> Reading | None:

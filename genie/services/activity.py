@@ -117,15 +117,16 @@ def _not_yet(watched: Watched, reading: Reading, patience: Patience, *, now: dat
 
 def _write(world: World, run: Run, reading: Reading, *, now: datetime) -> bool:
     """Whether there was something to write. Raises Stale."""
-    for left in reversed(range(TRIES)):
+    tries = TRIES
+    while True:
         try:
             with world.registry.begin() as tx:
                 saved = _save(tx, run, reading, now=now)
-        except Stale:
-            if not left:
-                raise
-        else:
             break
+        except Stale:
+            tries -= 1
+            if not tries:
+                raise
     if saved:
         show_state(world, saved, run)
     return saved is not None

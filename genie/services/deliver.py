@@ -128,7 +128,7 @@ def _prove(world: World, message: Message, *, since: datetime) -> bool:
     now = world.clock.now()
     if proof is not None:
         settled = replace(message, proof=proof).to(State.DELIVERED, now=now)
-    elif now < max(message.deadline or now, since + CATCH_UP):
+    elif message.channel is not Channel.STDIN and now < max(message.deadline or now, since + CATCH_UP):
         return False
     else:
         settled = message.to(State.UNPROVEN, now=now, reason="nothing has shown that it arrived; it is not sent again")

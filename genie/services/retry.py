@@ -45,5 +45,3 @@ def attempts(world: World, session: UUID) -> int:
 def _tried_before(world: World, session: UUID) -> UUID | None:
     edges = world.registry.edges([session])
     return next((edge.source for edge in edges if edge.bond is Bond.RETRY), None)
-
-

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
-from genie.domain.agent import ENDED, Activity, Agent
+from genie.domain.agent import ENDED, Agent
 from genie.domain.conversation import FOLDED, ConversationKind, Outcome, Said, fold, moment, words
 from genie.domain.errors import Conflict, Stale
 from genie.domain.events import Event, Kind, event
@@ -24,7 +24,6 @@ JOINED = 2**15
 """Characters of a command's output that are one event at most, where its lines are shorter."""
 PAGE = 500
 TRIES = 5
-SOURCE = "transcript"
 _FOLDED = tuple(Kind(f"session.{kind.value}") for kind in FOLDED)
 _LIMITS = (ConversationKind.USAGE_LIMIT_HIT, ConversationKind.USAGE_LIMIT_RESUMED)
 
@@ -98,7 +97,7 @@ def _write(world: World, tx: Tx, speaker: Standing, heard: Heard, *, named: bool
     if named:
         _name(tx, speaker, heard.said, now=now)
     if speaker.agent.session == heard.tape.session:
-        _limit(tx, speaker.agent, heard.said, now=now)
+        _limit(tx, speaker.agent, heard.said)
 
 
 def _event(said: Said, speaker: Standing, *, now: datetime) -> Event:
@@ -157,7 +156,7 @@ def _name(tx: Tx, speaker: Standing, said: Iterable[Said], *, now: datetime) -> 
     )
 
 
-def _limit(tx: Tx, agent: Agent, said: Iterable[Said], *, now: datetime) -> None:
+def _limit(tx: Tx, agent: Agent, said: Iterable[Said]) -> None:
     """Note until when a usage limit holds the agent up. Raises Stale."""
     limits = [one for one in said if one.kind in _LIMITS]
     if not limits or agent.life in ENDED:
@@ -166,14 +165,5 @@ def _limit(tx: Tx, agent: Agent, said: Iterable[Said], *, now: datetime) -> None
     until = moment(limits[-1].payload.get("resets_at")) if limited else None
     if limited and until is None:
         return
-    activity = _activity(agent, limited=limited)
-    if (until, activity) == (agent.limited_until, agent.activity):
-        return
-    since = agent.activity_since if activity is agent.activity else now
-    tx.save_agent(replace(agent, limited_until=until, activity=activity, activity_since=since, activity_source=SOURCE))
-
-
-def _activity(agent: Agent, *, limited: bool) -> Activity:
-    if limited:
-        return Activity.LIMITED
-    return Activity.WORKING if agent.activity is Activity.LIMITED else agent.activity
+    if until != agent.limited_until:
+        tx.save_agent(replace(agent, limited_until=until))

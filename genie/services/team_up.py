@@ -124,9 +124,13 @@ def _do(world: World, file: TeamFile, step: Step, caller: Caller) -> Outcome:
             return _wait(world, file, step) or _resume(world, step)
         case CannotBe():
             raise Conflict(f"'{step.name}': {step.reason}", hint=step.hint)
-        case LeaveAlone():
-            found = world.registry.find(step.name)
-            return Outcome(name=step.name, did="left", detail=step.reason, state=found.agent.life if found else None)
+        case _:
+            return _leave(world, step)
+
+
+def _leave(world: World, step: LeaveAlone) -> Outcome:
+    found = world.registry.find(step.name)
+    return Outcome(name=step.name, did="left", detail=step.reason, state=found.agent.life if found else None)
 
 
 def _create(world: World, file: TeamFile) -> Outcome:

@@ -210,3 +210,63 @@ def test_the_hook_does_not_wait_for_what_it_wakes(box: Box) -> None:
     finally:
         os.kill(pid, 9)
         until(lambda: processes.started(pid) is None, what="its end")
+
+
+# ---- an agent's own hooks -------------------------------------------------------------------
+
+OWN = {"GENIE_RUN_ID": "1f0c", "GENIE_AGENT_TOKEN": "t0k"}
+
+
+def tell(box: Box, *words: str, payload: bytes = b"", env: dict[str, str] | None = None) -> tuple[int, bytes, bytes]:
+    argv = [sys.executable, "-I", "-S", str(HOOK), str(box.address), str(box.spool), *words]
+    own = {**os.environ, **(OWN if env is None else env)}
+    done = subprocess.run(argv, input=payload, env=own, capture_output=True, timeout=30, check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_an_agents_hook_tells_its_run_its_token_and_what_it_was_given(box: Box) -> None:
+    payload = json.dumps({"hook_event_name": "Stop", "text": "é ☃"}, ensure_ascii=False).encode() + b"\xff"
+    with box.daemon(b"HTTP/1.1 200 OK\r\n\r\n"):
+        assert tell(box, "claude.Stop", payload=payload) == (0, b"", b"")
+    body = HookBody.model_validate_json(box.requests[0].partition(b"\r\n\r\n")[2])
+    assert (body.event, body.run, body.token) == ("claude.Stop", "1f0c", "t0k")
+    assert body.payload == payload.decode(errors="replace")
+    assert body.at == pytest.approx(time.time(), abs=20)
+
+
+def test_a_hook_outside_of_any_run_tells_nothing(box: Box) -> None:
+    bare = {"GENIE_RUN_ID": "", "GENIE_AGENT_TOKEN": ""}
+    assert tell(box, "claude.Stop", payload=b"{}", env=bare) == (0, b"", b"")
+    assert box.spooled() == []
+
+
+def test_with_no_daemon_the_event_is_kept_and_a_long_payload_is_not(box: Box) -> None:
+    assert tell(box, "claude.Stop", payload=b"{}")[0] == 0
+    assert tell(box, "claude.Stop", payload=b"x" * 10**6)[0] == 0
+    first, second = box.spooled()
+    assert (first["event"], first["payload"], first["token"]) == ("claude.Stop", "{}", "t0k")
+    assert "payload" not in second
+
+
+def test_no_more_than_a_thousand_events_wait(box: Box) -> None:
+    box.spool.mkdir()
+    for number in range(1000):
+        (box.spool / f"{number}.json").write_text("{}")
+    assert tell(box, "claude.Stop", payload=b"{}")[0] == 0
+    assert len(list(box.spool.iterdir())) == 1000
+
+
+def test_codex_tells_by_its_last_word_and_the_users_own_program_is_run_after(box: Box) -> None:
+    mark = box.directory / "own"
+    payload = '{"type": "agent-turn-complete"}'
+    with box.daemon(b"HTTP/1.1 200 OK\r\n\r\n"):
+        done = tell(box, "codex.notify", "sh", "-c", f'echo "$1" > {mark}', "own", payload)
+    assert done == (0, b"", b"")
+    assert mark.read_text() == payload + "\n"
+    body = HookBody.model_validate_json(box.requests[0].partition(b"\r\n\r\n")[2])
+    assert (body.event, body.payload) == ("codex.notify", payload)
+
+
+def test_a_missing_program_of_the_users_harms_nothing(box: Box) -> None:
+    assert tell(box, "codex.notify", "/nonexistent/own", "{}")[0] == 0
+    assert tell(box, "codex.notify")[0] == 0

@@ -212,9 +212,20 @@ def test_team_commands(peer: Peer, genie: Run) -> None:
 
 
 def test_template_ls(peer: Peer, genie: Run) -> None:
-    known = {"name": "e", "description": "works", "provider": "claude", "scope": "user", "source": "/x", "team": None}
+    known: Any = {
+        "name": "e",
+        "description": "works",
+        "provider": "claude",
+        "scope": "user",
+        "source": "/x",
+        "team": None,
+    }
+    known |= {"state": "ok", "problems": [], "shadows": [{"scope": "built-in", "source": "/y", "problems": []}]}
     peer.answers["GET /v1/templates"] = [known]
-    assert genie("template", "ls").out.splitlines()[1].split() == ["e", "user", "claude", "-", "works", "/x"]
+    lines = [line.split() for line in genie("template", "ls").out.splitlines()[1:]]
+    assert lines[0] == ["e", "user", "ok", "claude", "-", "works", "/x"]
+    assert lines[1] == ["e", "built-in", "shadowed", "-", "-", "-", "/y"]
+    assert genie("template", "ls", "-q").out == "e\n"
     assert genie("template", "ls", "--json").json == [known]
 
 

@@ -17,8 +17,9 @@ from genie.domain.agent import Activity, Desired, End, Life, Restart, Why
 from genie.domain.errors import BadInput, Conflict, Stale
 from genie.domain.events import CHANGES, Event, Kind
 from genie.domain.session import Standing
+from genie.domain.template import Kept
 from genie.ports import Attempt, Badge, Registry, Stretch, Wanted
-from tests.contract.values import HOST, NOW, a_pane, a_run, a_session, a_team, an_agent, spawn, write
+from tests.contract.values import HOST, NOW, a_pane, a_run, a_session, a_team, a_template, an_agent, spawn, write
 from tests.fixtures.postgres import Asker
 
 
@@ -282,6 +283,55 @@ def test_a_team_is_added_once(registry: Registry) -> None:
         assert tx.team("red") == team
         assert tx.team("blue") is None
     assert registry.teams() == [team]
+
+
+def test_a_team_is_saved_and_one_that_was_disbanded_gives_its_name_away(registry: Registry) -> None:
+    team = a_team(lead="ada")
+    away = replace(team, lead=None, layout="vertical", archived_at=NOW)
+    with registry.begin() as tx:
+        tx.add_team(team)
+        tx.save_team(away)
+    assert registry.teams() == [away]
+    spawn(registry, life=Life.TERMINATED, live=False)
+    with registry.begin() as tx:
+        tx.save_team(replace(away, disbanded_at=NOW))
+        assert tx.team("red") is None
+    assert registry.teams() == []
+    again = a_team(id=uuid4(), lead="bob")
+    with registry.begin() as tx:
+        tx.add_team(again)
+    assert registry.teams() == [again]
+
+
+def test_a_team_is_renamed_with_all_its_agents(registry: Registry) -> None:
+    with registry.begin() as tx:
+        tx.add_team(a_team())
+    ada = spawn(registry)
+    spawn(registry, "eve", life=Life.TERMINATED, live=False)
+    spawn(registry, "joe", team="blue")
+    shop = a_team("shop", id=uuid4(), tmux_session="yard")
+    with registry.begin() as tx:
+        tx.rename_team("red", shop)
+    assert [team.name for team in registry.teams()] == ["blue", "shop"]
+    found = {one.agent.name: one.agent.team for one in registry.roster(Wanted(all=True))}
+    assert found == {"ada": "shop", "eve": "shop", "joe": "blue"}
+    with pytest.raises(Stale), registry.begin() as tx:
+        tx.save_agent(ada.agent)
+
+
+def test_templates_are_kept_by_the_host_that_has_their_files(registry: Registry) -> None:
+    one, other = a_template(), a_template(source="/x/AGENTS.md", name="coder", checksum="c2")
+    with registry.begin() as tx:
+        tx.keep_template(one, host="here")
+        tx.keep_template(other, host="here")
+    with registry.begin() as tx:
+        tx.keep_template(replace(one, checksum="c3"), host="here")
+        tx.forget_template(other.source, host="there")
+    kept = [Kept(one.source, "engineer", "c3"), Kept("/x/AGENTS.md", "coder", "c2")]
+    assert (registry.templates("here"), registry.templates("there")) == (kept, [])
+    with registry.begin() as tx:
+        tx.forget_template(other.source, host="here")
+    assert registry.templates("here") == kept[:1]
 
 
 def test_the_lead_s_current_session_is_told_with_its_team(registry: Registry) -> None:

@@ -125,6 +125,15 @@ def test_a_model_that_has_the_word_and_says_nothing_has_stalled() -> None:
     assert read(*told, entry(20, PERM), entry(300, W), now=700).activity is W, "it was told to go on since"
 
 
+def test_the_end_of_a_helpers_turn_is_not_the_end_of_the_turn() -> None:
+    told = [talk(1, W), hook(5, I)]
+    assert read(*told, now=6.9, mute=True).activity is I
+    assert read(*told, now=7, mute=True).activity is W
+    assert read(*told, now=7).activity is I
+    assert read(hook(5, I), now=60, mute=True).activity is I
+    assert read(*told, talk(6, I), now=60, mute=True).activity is I
+
+
 def test_an_entry_that_has_gone_tells_nothing() -> None:
     known = note(Known(started=T0), entry(1, W), now=at(2))
     assert without_registry(known).silent

@@ -18,8 +18,8 @@ def letter(genie: Genie, text: str) -> dict[str, Any]:
 def until_idle(genie: Genie, name: str) -> None:
     """Its provider's word that it waits for input, as the daemon takes it in."""
     statement = (
-        "update agents set activity = 'idle', activity_since = clock_timestamp(), version = version + 1"
-        f" where name = '{name}' and life = 'running' returning 1"  # noqa: S608  a test's own name
+        "update agents set activity = 'idle', activity_since = clock_timestamp(), version = version + 1"  # noqa: S608
+        f" where name = '{name}' and life = 'running' returning 1"
     )
     until(lambda: bool(ask(genie.env["GENIE_DATABASE_URL"], statement)), what="its life")
 

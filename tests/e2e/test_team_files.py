@@ -7,6 +7,8 @@ import signal
 from pathlib import Path
 from typing import Any
 
+import psycopg
+
 from tests.fixtures.daemon import Genie
 from tests.fixtures.quick import quick
 from tests.fixtures.tmux import until
@@ -151,15 +153,20 @@ def test_the_registry_follows_the_template_files(genie: Genie) -> None:
     spawned = genie.json("spawn", "writer", "--team", "writer") if genie("team", "create", "writer") else {}
     before = genie.json("show", "writer")["argv"]
 
-    def in_step() -> bool:
-        done = genie.json("template", "sync")
-        return not (done["added"] or done["changed"] or done["removed"])
+    def kept() -> str | None:
+        """The prompt that the registry has of it."""
+        with psycopg.connect(genie.env["GENIE_DATABASE_URL"]) as connection:
+            found = connection.execute("select prompt from agent_templates where source = %s", [str(path)]).fetchone()
+        return str(found[0]) if found else None
 
     path.write_text("---\nmodel: small\n---\nWrite.\n")
-    until(in_step, what="the daemon's look")
+    until(
+        lambda: kept() == "Write.", what="the daemon's look"
+    )  # by itself, and long before it looks without being told
     assert genie.json("show", "writer")["argv"] == before
     assert genie.json("template", "show", "writer")["fields"]["model"] == "small"
     path.write_text("---\nmodle: small\n---\n")
+    until(lambda: kept() is None, what="the daemon's look")
     said = genie.run("template", "check", "writer")
     assert said.returncode == 2
     assert f"{path}:2: field 'modle': unknown field — did you mean 'model'?" in said.stderr

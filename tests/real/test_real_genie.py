@@ -55,6 +55,8 @@ def test_claude_comes_back_on_its_session_after_kill_9(genie: Genie, api: Api) -
     folders = genie.directory / "claude" / "projects"
     transcripts = kit.until(lambda: list(folders.glob(f"*/{made['session_id']}.jsonl")), what="the transcript")
     assert len(transcripts) == 1
+    # Until then a kill loses it: the program answers first and writes afterwards.
+    kit.until(lambda: "ok: remember" in transcripts[0].read_text(), what="the answer in the transcript")
 
     os.kill(before["pid"], signal.SIGKILL)
     after = genie.until_again("engineer", before)
@@ -162,7 +164,7 @@ def test_claude_tells_what_it_does_and_the_users_own_hooks_are_kept(genie: Genie
 @needs_claude
 def test_a_usage_limit_of_claude_is_told_with_its_reset(genie: Genie) -> None:
     del genie.env["ANTHROPIC_API_KEY"]
-    genie.env["CLAUDE_CODE_OAUTH_TOKEN"] = "sk-ant-oat01-dummy"  # noqa: S105
+    genie.env["CLAUDE_CODE_OAUTH_TOKEN"] = "sk-ant-oat01-dummy"
     genie("spawn", "engineer", "--prompt", "do it [[limit:3600]]")
     row = until_doing(genie, "engineer", "limited")
     assert "until" in row["activity_source"]

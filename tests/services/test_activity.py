@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from genie.domain.activity import Evidence, Source
+from genie.domain.activity import Evidence, Source, shown
 from genie.domain.agent import Activity, Life
 from genie.domain.errors import Stale
 from genie.domain.events import Event, Kind
@@ -171,6 +171,8 @@ def test_nothing_is_written_of_a_run_that_is_over(bench: Bench, play: Play) -> N
     play.look(after=5)
     assert len(bench.events()) == before
     assert word_of(bench.agent()) == "terminated"
+    assert shown(bench.agent()) is Activity.UNKNOWN
+    assert shown(replace(bench.agent(), activity=Activity.LIMITED)) is Activity.LIMITED
 
 
 def test_others_who_change_the_agent_are_waited_for(bench: Bench, play: Play, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,10 +18,12 @@ from tests.services.invariants import PROMPT, at_rest, check
 
 SECOND = timedelta(seconds=1)
 TOLD = "go on with this"
-ELSEWHERE = {"take_in.before_commit", "take_in.committed"} | {
-    f"schedule.{point}" for point in ("before_add", "added", "before_claim", "claimed")
+ELSEWHERE = {
+    *("take_in.before_commit", "take_in.committed"),
+    *("schedule.before_add", "schedule.added", "schedule.before_claim", "schedule.claimed"),
+    *("send.committed", "deliver.claimed", "deliver.handed", "deliver.settled"),
 }
-"""Points that are died at in test_take_in.py and test_schedules.py."""
+"""Points that are died at in test_take_in.py, test_schedules.py and test_messages.py."""
 UNWRITTEN = {"spawn.before_commit", "resume.before_commit"}
 """Killed here, nothing has been asked for yet: the command failed in its caller's hands."""
 

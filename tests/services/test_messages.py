@@ -681,6 +681,16 @@ def test_posted_unchecked(ada: Bench) -> None:
     assert post(ada.world, ada.agent(), "x").message.raw is False
 
 
+def test_what_no_transcript_can_show_is_not_waited_for(bench: Bench) -> None:
+    bench.machine.open("main")
+    command(bench)
+    sent, after = said(bench, "one", "cmd"), said(bench, "two", "cmd")
+    bench.dies_at("deliver.claimed", lambda: brings(bench, "cmd"))
+    bench.restart()
+    brings(bench, "cmd")
+    assert (state(bench, sent), state(bench, after)) == (State.UNPROVEN, State.DELIVERED)
+
+
 def test_a_killed_one_that_was_being_delivered_to(ada: Bench) -> None:
     sent, after = said(ada, "one"), said(ada, "two")
     is_(ada, Activity.IDLE)

@@ -238,9 +238,7 @@ class Tmux:
         except (Denied, NoServer):
             return []
 
-    def _act(
-        self, pane: PaneIdentity, *commands: Sequence[str], alive: bool = False, free: bool = False
-    ) -> list[str]:
+    def _act(self, pane: PaneIdentity, *commands: Sequence[str], alive: bool = False, free: bool = False) -> list[str]:
         """Do this with the pane if it is that very one: tmux itself compares and acts, in one step. Returns what the
         commands printed. Raises Foreign, Denied, TerminalAway."""
         if not self._processes.alive(pane.server.pid, pane.server.started):

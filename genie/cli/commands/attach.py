@@ -21,9 +21,7 @@ genie attach --team web
 
 
 def command(
-    name: Annotated[
-        str | None, typer.Argument(metavar="NAME", help="The agent.", autocompletion=answer_names)
-    ] = None,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="The agent.", autocompletion=answer_names)] = None,
     team: Annotated[str | None, typer.Option(help="The team to show.", autocompletion=answer_teams)] = None,
 ) -> None:
     """Show an agent's pane in this terminal.

@@ -28,7 +28,10 @@ def command(
     tag: OfTags = None,
     json: AsJson = False,
 ) -> int:
-    """Say something to every session of a team or with a tag that is fed by genie input."""
+    """Say something to all sessions that are fed.
+
+    Those of a team, or with a tag.
+    """
     if team is None and not tag:
         raise BadInput("nobody is named", hint="give --team or --tag")
     text = sys.stdin.buffer.read().decode("utf-8", "surrogateescape") if message == "-" else message

@@ -32,7 +32,10 @@ def command(
     ] = False,
     json: AsJson = False,
 ) -> int:
-    """Say something to a session that genie run --interactive has started."""
+    """Say something to a session that is fed.
+
+    That is one which genie run --interactive has started.
+    """
     if message is None and not close:
         raise BadInput("there is no message", hint=f"genie input {session} MESSAGE, or --close")
     text = sys.stdin.buffer.read().decode("utf-8", "surrogateescape") if message == "-" else message

@@ -64,9 +64,9 @@ def command(
     json: AsJson = False,
     quiet: Quiet = False,
 ) -> int:
-    """Give the results of sessions to a new one, and print its answer.
+    """Give the results of sessions to a new one.
 
-    Those that have not ended are waited for. The prompt comes after --.
+    Its answer is printed. Those that have not ended are waited for. The prompt comes after --.
     """
     check_format(output)
     if detach and output is not None:

@@ -65,9 +65,9 @@ def command(
     json: AsJson = False,
     quiet: Quiet = False,
 ) -> int:
-    """Run a session to its end; print its id at once.
+    """Run a session to its end.
 
-    With --wait the exit code is the session's.
+    Its id is printed at once; with --wait its result, and the exit code is the session's.
     """
     _check(output, wait=wait, usage=show_usage, interactive=interactive)
     if ctx.meta[REST] == []:

@@ -21,7 +21,7 @@ def command(
 ) -> None:
     """Tell how one session is, in a word.
 
-    queued, running, suspended, dead, completed, failed or terminated.
+    queued, running, idle, waiting, limited, suspended, dead, completed, failed or terminated.
     """
     row = reach().status(*(sessions or []), team=team, tags=tag or [], latest=latest)
     for text in row["notes"]:
