@@ -372,3 +372,12 @@ def test_many_at_once(genie: Quick) -> None:
     for kind in ("agent.requested", "agent.spawning", "agent.running", "session.session_ended", "agent.done"):
         assert counts[kind] == count, counts
     until(lambda: not [pane for pane, run, _ in genie.panes() if run in {row["run_id"] for row in rows}], what="panes")
+
+
+def test_a_usage_limit_is_waited_for_and_the_conversation_goes_on(genie: Quick) -> None:
+    row = run(genie, "--name", "limited", "--provider", "claude", "[[limit:3]] the task")
+    until(lambda: genie.state("limited") == "dead", what="the limit")
+    assert "usage limit" in genie("explain", "limited")
+    genie("wait", "limited")
+    assert genie("output", "limited") == "ok: You were interrupted. Go on with your task where you left off."
+    assert genie.json("status", "limited")["session_id"] == row["session_id"]

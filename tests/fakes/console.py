@@ -33,7 +33,7 @@ from typing import Any, NoReturn, Protocol
 
 CHILD_SECONDS = 600
 PASTE_ON, PASTE_OFF = "\x1b[200~", "\x1b[201~"
-_ORDER = re.compile(r"\[\[(exit|signal|child|text|slow|hang|ask|sh)(?::(.*?))?\]\]", re.DOTALL)
+_ORDER = re.compile(r"\[\[(exit|signal|child|limit|text|slow|hang|ask|sh)(?::(.*?))?\]\]", re.DOTALL)
 
 
 class Book(Protocol):

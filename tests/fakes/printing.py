@@ -2,6 +2,7 @@
 stream-json` messages line by line; stream-json out. Orders are those of console.py that end or delay it.
 
     [[sh:genie ls]]                       run that, as its tool would; what it prints is the answer
+    [[limit:2]]                           end at a usage limit that is over in 2 s
 
 What it hears is noted in FAKE_AGENT_LOG. FAKE_AGENT_SCRIPT names a file that has orders for prompts without any: a JSON
 array of pairs, a pattern that is searched in the line `model MODEL` and the prompt below it, and the orders; the first
@@ -67,10 +68,19 @@ class Printer:
                 os.kill(os.getpid(), order.number)
             elif order.name == "text":
                 answer = order.argument
+            elif order.name == "limit":
+                self.limited(float(order.argument))
         self.answer(answer)
         for order in given:
             if order.name == "exit":
                 self.leave(order.number)
+
+    def limited(self, seconds: float) -> NoReturn:
+        """End at a usage limit that is over in so long."""
+        info = {"status": "rejected", "resetsAt": int(time.time() + seconds), "rateLimitType": "five_hour"}
+        self.emit(type="rate_limit_event", rate_limit_info=info)
+        self.emit(type="result", subtype="success", is_error=True, result="You've hit your limit", num_turns=1)
+        self.leave(1)
 
     def bash(self, command: str) -> str:
         """Use a tool; what it has printed."""

@@ -55,8 +55,6 @@ def test_claude_comes_back_on_its_session_after_kill_9(genie: Genie, api: Api) -
     folders = genie.directory / "claude" / "projects"
     transcripts = kit.until(lambda: list(folders.glob(f"*/{made['session_id']}.jsonl")), what="the transcript")
     assert len(transcripts) == 1
-    # Until then a kill loses it: the program answers first and writes afterwards.
-    kit.until(lambda: "ok: remember" in transcripts[0].read_text(), what="the answer in the transcript")
 
     os.kill(before["pid"], signal.SIGKILL)
     after = genie.until_again("engineer", before)
