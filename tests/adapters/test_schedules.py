@@ -10,6 +10,7 @@ from queue import Queue
 from uuid import UUID
 
 import pytest
+from tzlocal import reload_localzone
 
 from genie.adapters.postgres.embedded import Embedded
 from genie.adapters.postgres.migrate import migrate
@@ -97,8 +98,11 @@ def test_what_does_not_read_is_told_with_the_five_fields(calendar: TriggerCalend
 
 def test_zones_are_known_by_name(calendar: TriggerCalendar, monkeypatch: pytest.MonkeyPatch) -> None:
     assert calendar.zone(BERLIN) == BERLIN
-    monkeypatch.setenv("TZ", "Asia/Tokyo")
-    assert calendar.zone(None) == "Asia/Tokyo"
+    with monkeypatch.context() as tokyo:
+        tokyo.setenv("TZ", "Asia/Tokyo")
+        reload_localzone()
+        assert calendar.zone(None) == "Asia/Tokyo"
+    reload_localzone()
     for wrong in ("Europe/Berlim", "../etc/passwd", "", "/etc/localtime"):
         with pytest.raises(BadInput) as told:
             calendar.zone(wrong)

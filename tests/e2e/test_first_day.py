@@ -16,7 +16,7 @@ def test_an_agent_comes_back_in_its_pane_on_its_conversation(genie: Genie) -> No
     genie("team", "create", "simone")
     made = genie.json("spawn", "engineer", "--team", "simone", "--prompt", "hello there")
     assert (made["decision"], made["state"], made["team"], made["team_tier"]) == ("create", "running", "simone", 1)
-    until(lambda: "hello there" in genie.screen("engineer"), what="the prompt on the screen")
+    until(lambda: "ok: hello there" in genie.screen("engineer"), what="the answer on the screen")
 
     before = genie.agent("engineer")
     os.kill(before["pid"], signal.SIGKILL)

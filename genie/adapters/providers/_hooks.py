@@ -79,7 +79,8 @@ def settings(hooks: HookProgram, events: Mapping[str, str | None]) -> dict[str, 
 def _entry(hooks: HookProgram, event: str, tools: str | None) -> dict[str, Any]:
     # A hook that ends with 2 forbids what it was asked about, and Python ends so when its program is not there.
     command = f"{shlex.join((*hooks.command, f'claude.{event}'))} || :"
-    entry = {"hooks": [{"type": "command", "command": command, "timeout": SECONDS}]}
+    # The program waits for others before it notes down what it was told: a kill would then lose the prompt.
+    entry = {"hooks": [{"type": "command", "command": command, "timeout": SECONDS, "async": True}]}
     return {"matcher": tools, **entry} if tools else entry
 
 

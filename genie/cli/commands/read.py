@@ -15,6 +15,7 @@ from genie.cli.spans import count
 from genie.client import Genie, Row
 from genie.domain.errors import BadInput, Foreign, NotAllowed, NotFound
 
+LIVE = ("spawning", "running", "resuming")
 HEADING = "Look"
 CALL = "GET /v1/agents/{name}/screen"
 EXAMPLE = """
@@ -68,6 +69,8 @@ def _look(genie: Genie, name: str, lines: int | None) -> Row:
         return screen | {"text": "\n".join(texts[-(lines or len(said)) :])}
     except Foreign as error:
         row = genie.show(name)
+        if row["state"] in LIVE:  # its pane is there, and another's
+            raise
         hint = f"genie read {name} --log" if row.get("log") else f"genie history {name}"
         raise NotAllowed(f"'{name}' is {row['state']}, and its pane is gone", hint=hint) from error
 
