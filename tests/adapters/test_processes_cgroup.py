@@ -206,7 +206,7 @@ def test_a_cgroup_with_somebody_spared_in_it_tells_nothing(cgroup: Path, hold: H
     processes = SystemProcesses(lambda: kept, cgroups=open_cgroups(str(cgroup), owner="me"))
     held = hold(TRACELESS, by=processes)
     server, *others = held.go(3)
-    assert processes.usage([held.root])[held.run].processes == 4
+    until(lambda: processes.usage([held.root])[held.run].processes == 4, what="the end of those between")
     if spared == "this one":
         ender = "import sys; from uuid import UUID; from datetime import timedelta as t\n"
         ender += "from genie.adapters.processes import SystemProcesses, open_cgroups\n"

@@ -148,6 +148,14 @@ def test_a_release_is_told_of_the_events_that_it_knows(tmp_path: Path, version: 
     assert (Path(path).stat().st_mode & 0o777, Path(path).parent.stat().st_mode & 0o777) == (0o600, 0o700)
 
 
+@pytest.mark.parametrize("version", ["2.1.328", "2.0.1"])
+def test_no_hook_keeps_a_prompt_from_the_transcript(tmp_path: Path, version: str) -> None:
+    _, path = settings_flag(HookProgram(("true",), str(tmp_path / "hooks")), program(tmp_path, version), ())
+    said = json.loads(Path(path).read_text())["hooks"]
+    assert "UserPromptSubmit" not in said
+    assert all(hook["async"] is True for entries in said.values() for entry in entries for hook in entry["hooks"])
+
+
 def test_a_hook_whose_program_is_gone_forbids_nothing(tmp_path: Path) -> None:
     hooks = HookProgram(("python3", "-I", "-S", "/nonexistent/hook.py"), str(tmp_path / "it's"))
     _, path = settings_flag(hooks, program(tmp_path, "2.1.328"), ())

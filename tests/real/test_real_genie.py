@@ -52,8 +52,7 @@ def test_claude_comes_back_on_its_session_after_kill_9(genie: Genie, api: Api) -
     assert "remember the number 4711" in prompts(asked(api, 1))[-1]
     kit.until(lambda: "ok: remember" in genie.screen("engineer"), what="the answer on the screen")
     before = genie.agent("engineer")
-    folders = genie.directory / "claude" / "projects"
-    transcripts = kit.until(lambda: list(folders.glob(f"*/{made['session_id']}.jsonl")), what="the transcript")
+    transcripts = list((genie.directory / "claude" / "projects").glob(f"*/{made['session_id']}.jsonl"))
     assert len(transcripts) == 1
 
     os.kill(before["pid"], signal.SIGKILL)

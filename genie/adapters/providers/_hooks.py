@@ -19,13 +19,14 @@ FLAG = "--settings"
 FILE, CLASSIC_FILE = "claude.json", "claude-classic.json"
 CLASSIC: Mapping[str, str | None] = {
     "SessionStart": None,
-    "UserPromptSubmit": None,
     "PreToolUse": "AskUserQuestion",
     "Notification": None,
     "Stop": None,
 }
 """Events that every release knows, with the tools that they are wanted of. One that a release does not know makes it
-show a dialog at its start, and wait."""
+show a dialog at its start, and wait. UserPromptSubmit is left out: with it the program writes a prompt to its
+transcript later, up to after a quick answer, and a kill before that loses the conversation. The registry tells the
+same."""
 EVENTS: Mapping[str, str | None] = {**CLASSIC, "PermissionRequest": None, "StopFailure": None}
 KNOWN_SINCE = (2, 1, 197)
 """The release in which the others were seen to be known."""
@@ -79,7 +80,7 @@ def settings(hooks: HookProgram, events: Mapping[str, str | None]) -> dict[str, 
 def _entry(hooks: HookProgram, event: str, tools: str | None) -> dict[str, Any]:
     # A hook that ends with 2 forbids what it was asked about, and Python ends so when its program is not there.
     command = f"{shlex.join((*hooks.command, f'claude.{event}'))} || :"
-    # The program waits for others before it notes down what it was told: a kill would then lose the prompt.
+    # Releases that do not know async wait for the hook, and take the word without complaint.
     entry = {"hooks": [{"type": "command", "command": command, "timeout": SECONDS, "async": True}]}
     return {"matcher": tools, **entry} if tools else entry
 
