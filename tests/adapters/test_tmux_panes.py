@@ -117,6 +117,13 @@ def test_the_listing_tells_all(stage: Stage) -> None:
 def test_a_signal_is_told(stage: Stage) -> None:
     pane = stage.spawn("sleep", "100")
     end(pane, stage)
+
+    def told() -> bool:
+        stage.terminal.nudge(pane.server)  # the pane can be dead a moment before its child is reaped
+        seen = stage.seen(pane)
+        return seen is not None and (seen.exit_code, seen.signal) != (None, None)
+
+    until(told, what="how it ended")
     seen = stage.seen(pane)
     assert seen is not None
     assert (seen.exit_code, seen.signal) == (None, 9)

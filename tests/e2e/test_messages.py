@@ -74,7 +74,8 @@ def test_a_message_is_typed_once_whatever_becomes_of_the_daemon(genie: Genie) ->
     for point in ("deliver.handed", "deliver.claimed"):
         genie.kill_daemon()
         genie.run("daemon", "start", env={"GENIE_FAULT_POINT": point})
-        genie("send", "engineer", point)
+        # The daemon can die before it has answered: the sender is told so, and the message is there.
+        assert genie.run("send", "engineer", point).returncode in (0, 7)
         until_idle(genie, "engineer")
         until(lambda: genie.daemon_pid() is None, what=f"a daemon that dies at {point}")
         genie("daemon", "start")
