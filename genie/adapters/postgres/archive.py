@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from genie.adapters.postgres._statements import Reads
 from genie.domain.conversation import FOLDED, Tokens
 from genie.domain.events import SAID, Kind
 from genie.ports.digests import Digest
@@ -111,11 +112,8 @@ _TELLING = [f"session.{kind.value}" for kind in FOLDED]
 """What a result is read from."""
 
 
-class Archive:
+class Archive(Reads):
     """The part of the registry that is about what is over."""
-
-    def _fetch(self, statement: str, params: Mapping[str, object]) -> list[tuple[Any, ...]]:
-        raise NotImplementedError
 
     def digests(self, sessions: Sequence[UUID], *, now: datetime) -> dict[UUID, Digest]:
         if not sessions:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from genie.adapters.postgres._statements import Reads, Writes
 from genie.domain.message import Channel, Message, State
 
 Row = Sequence[Any]
@@ -124,14 +125,8 @@ def _kept(text: str | None) -> str | None:
     return None if text is None else text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
 
 
-class MessagesTx:
+class MessagesTx(Writes):
     """The part of a transaction that is about messages."""
-
-    def _fetch(self, statement: str, params: Mapping[str, object]) -> list[tuple[Any, ...]]:
-        raise NotImplementedError
-
-    def _write(self, statement: str, params: Mapping[str, object]) -> int:
-        raise NotImplementedError
 
     def add_message(self, message: Message) -> Message:
         params = of_message(message)
@@ -153,11 +148,8 @@ class MessagesTx:
         return claim
 
 
-class Messages:
+class Messages(Reads):
     """The part of the registry that is about messages."""
-
-    def _fetch(self, statement: str, params: Mapping[str, object]) -> list[tuple[Any, ...]]:
-        raise NotImplementedError
 
     def find_messages(self, messages: Sequence[UUID]) -> list[Message]:
         return [to_message(row) for row in self._fetch(FOUND, {"ids": list(messages)})] if messages else []

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from genie.adapters.postgres import sql
+from genie.adapters.postgres._statements import Reads, Writes
 from genie.adapters.postgres.rows import to_json, to_jsonb, to_need
 from genie.domain.conversation import Tokens
 from genie.domain.result import Bond, Edge, Need, Result
@@ -147,14 +148,8 @@ def to_tape(row: Row) -> Tape:
     return Tape(session=session, provider=provider, path=path, form=form, position=position, state=state)
 
 
-class OutcomesTx:
+class OutcomesTx(Writes):
     """The part of a transaction that is about outcomes."""
-
-    def _fetch(self, statement: str, params: Mapping[str, object]) -> list[tuple[Any, ...]]:
-        raise NotImplementedError
-
-    def _write(self, statement: str, params: Mapping[str, object]) -> int:
-        raise NotImplementedError
 
     def result(self, session: UUID) -> Result | None:
         found = self._fetch(RESULT, {"session": session})
@@ -181,11 +176,8 @@ class OutcomesTx:
         self._write(SAVE_TAPE, of_tape(tape))
 
 
-class Outcomes:
+class Outcomes(Reads):
     """The part of the registry that is about outcomes."""
-
-    def _fetch(self, statement: str, params: Mapping[str, object]) -> list[tuple[Any, ...]]:
-        raise NotImplementedError
 
     def results(self, sessions: Sequence[UUID]) -> dict[UUID, Result]:
         found = self._fetch(RESULTS, {"sessions": list(sessions)}) if sessions else []

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from genie.adapters.postgres._statements import Reads, Writes
 from genie.adapters.postgres.rows import to_json
 from genie.domain.schedule import (
     Cron,
@@ -184,14 +185,8 @@ def to_fire(row: Row) -> Fire:
     )
 
 
-class SchedulesTx:
+class SchedulesTx(Writes):
     """The part of a transaction that is about schedules."""
-
-    def _fetch(self, statement: str, params: Mapping[str, object]) -> list[tuple[Any, ...]]:
-        raise NotImplementedError
-
-    def _write(self, statement: str, params: Mapping[str, object]) -> int:
-        raise NotImplementedError
 
     def add_schedule(self, schedule: Schedule) -> None:
         self._write(ADD_SCHEDULE, of_schedule(schedule))
@@ -220,11 +215,8 @@ class SchedulesTx:
         return self._write(SETTLE_FIRE, of_fire(fire)) == 1
 
 
-class Schedules:
+class Schedules(Reads):
     """The part of the registry that is about schedules."""
-
-    def _fetch(self, statement: str, params: Mapping[str, object]) -> list[tuple[Any, ...]]:
-        raise NotImplementedError
 
     def schedules(self, host: str | None = None) -> list[Schedule]:
         return [to_schedule(row) for row in self._fetch(SCHEDULES, {"host": host})]

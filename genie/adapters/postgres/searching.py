@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from genie.adapters.postgres._statements import Reads
 from genie.domain.errors import BadInput
 from genie.domain.events import Kind
 from genie.domain.searching import SEARCHED, Hit, Search
@@ -102,11 +103,8 @@ def _marks(marked: str) -> tuple[tuple[int, int], ...]:
     return tuple(places)
 
 
-class Library:
+class Library(Reads):
     """The part of the registry that is about searching."""
-
-    def _fetch(self, statement: str, params: Mapping[str, object]) -> list[tuple[Any, ...]]:
-        raise NotImplementedError
 
     def shelve(self, *, most: int) -> int:
         return int(self._fetch(SHELVE, {"most": most, "apart": _APART})[0][0])

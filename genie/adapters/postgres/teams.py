@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from genie.adapters.postgres import rows, tables
+from genie.adapters.postgres._statements import Reads, Writes
 from genie.domain.team import Team
 from genie.domain.template import Kept, Template
 
@@ -41,14 +41,8 @@ TEMPLATES = "select source, name, checksum from agent_templates where host = %(h
 Params = Mapping[str, object]
 
 
-class TeamsTx:
+class TeamsTx(Writes):
     """`genie.ports.teams.TeamsTx`, over the statements of the transaction that it is a part of."""
-
-    def _fetch(self, statement: str, params: Params) -> list[tuple[Any, ...]]:
-        raise NotImplementedError
-
-    def _write(self, statement: str, params: Params) -> int:
-        raise NotImplementedError
 
     def team(self, name: str) -> Team | None:
         found = self._fetch(TEAM_OF_NAME, {"name": name})
@@ -72,11 +66,8 @@ class TeamsTx:
         self._write(FORGET_TEMPLATE, {"source": source, "host": host})
 
 
-class Teams:
+class Teams(Reads):
     """`genie.ports.teams.Teams`, over the connections of the registry that it is a part of."""
-
-    def _fetch(self, statement: str, params: Params) -> list[tuple[Any, ...]]:
-        raise NotImplementedError
 
     def teams(self) -> list[Team]:
         return [rows.to_team(row) for row in self._fetch(TEAMS, {})]
