@@ -5,6 +5,7 @@ from __future__ import annotations
 import json as json_
 import shlex
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -87,15 +88,66 @@ Output = Annotated[
 ShowUsage = Annotated[bool, typer.Option("--show-usage", help="Tokens and price, on stderr.")]
 
 
-def asked(**said: Any) -> Run:  # noqa: ANN401
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """The flags that say what is to be run, and how its result is printed."""
+
+    provider: Provider = None
+    model: Model = None
+    size: Size = None
+    role: Role = None
+    root: Root = None
+    prompt_file: PromptFile = None
+    auto_approve: AutoApprove = False
+    system_prompt: SystemPrompt = None
+    add_dir: AddDir = None
+    env: Env = None
+    file: File = None
+    mcp_config: McpConfig = None
+    max_turns: MaxTurns = None
+    timeout: Timeout = None
+    ttl: Ttl = None
+    name: Name = None
+    description: Description = None
+    worktree: Worktree = None
+    sandbox: Sandbox = None
+    network: Network = None
+    json_schema: JsonSchema = None
+    extra_args: ExtraArgs = None
+    team: OfTeam = None
+    keep: Keep = False
+    output: Output = None
+    show_usage: ShowUsage = False
+
+
+def asked(wanted: Wanted, *, tags: Words, **more: Any) -> Run:  # noqa: ANN401
     """The request for these flags; words that are repeated, pairs and numbers are read."""
-    lists = ("add_dirs", "files", "depends_on", "context", "tags")
-    wanted: Any = said | {key: said[key] or [] for key in lists}
-    wanted["env"] = dict(pairs(said["env"] or [], "--env"))
-    wanted["limits"] = dict(pairs(said.get("limits") or [], "--limit"))
-    wanted["extra_args"] = _split(said["extra_args"] or [])
-    wanted["max_turns"] = None if said["max_turns"] is None else count(said["max_turns"], "--max-turns")
-    run: Run = wanted
+    run: Run = {
+        "provider": wanted.provider,
+        "model": wanted.model,
+        "size": wanted.size,
+        "role": wanted.role,
+        "cwd": wanted.root,
+        "auto_approve": wanted.auto_approve,
+        "system_prompt": wanted.system_prompt,
+        "add_dirs": wanted.add_dir or [],
+        "env": dict(pairs(wanted.env or [], "--env")),
+        "files": wanted.file or [],
+        "mcp_config": wanted.mcp_config,
+        "max_turns": None if wanted.max_turns is None else count(wanted.max_turns, "--max-turns"),
+        "timeout": wanted.timeout,
+        "ttl": wanted.ttl,
+        "description": wanted.description,
+        "tags": tags or [],
+        "worktree": wanted.worktree,
+        "sandbox": wanted.sandbox,
+        "network": wanted.network,
+        "json_schema": wanted.json_schema,
+        "extra_args": _split(wanted.extra_args or []),
+        "team": wanted.team,
+        "keep": wanted.keep,
+        **more,  # type: ignore[typeddict-item]  # keys of Run
+    }
     return run
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from genie.cli import running as flags
+from genie.cli.bundles import spread
 from genie.cli.failing import sentence
 from genie.cli.output import say, warn, working
 from genie.cli.parsing import REST, AsJson, CommandWithRest, Quiet
@@ -25,6 +26,7 @@ genie pipe --tag review --provider codex --detach -- 'which of these findings ar
 """
 
 
+@spread(flags.Wanted)
 def command(
     ctx: typer.Context,
     sessions: Sessions = None,
@@ -32,35 +34,11 @@ def command(
     latest: Latest = False,
     no_wait: Annotated[bool, typer.Option("--no-wait", help="Take what they have said so far.")] = False,
     detach: Annotated[bool, typer.Option("--detach", help="Print the session's id and return.")] = False,
-    provider: flags.Provider = None,
-    model: flags.Model = None,
-    size: flags.Size = None,
-    role: flags.Role = None,
-    root: flags.Root = None,
-    prompt_file: flags.PromptFile = None,
-    auto_approve: flags.AutoApprove = False,
-    system_prompt: flags.SystemPrompt = None,
-    add_dir: flags.AddDir = None,
-    env: flags.Env = None,
-    file: flags.File = None,
-    mcp_config: flags.McpConfig = None,
-    max_turns: flags.MaxTurns = None,
-    timeout: flags.Timeout = None,
-    ttl: flags.Ttl = None,
-    name: flags.Name = None,
-    description: flags.Description = None,
+    *,
+    wanted: flags.Wanted,
     give_tag: Annotated[
         list[str] | None, typer.Option("--give-tag", help="A tag of the new session; repeatable.")
     ] = None,
-    worktree: flags.Worktree = None,
-    sandbox: flags.Sandbox = None,
-    network: flags.Network = None,
-    json_schema: flags.JsonSchema = None,
-    extra_args: flags.ExtraArgs = None,
-    team: flags.OfTeam = None,
-    keep: flags.Keep = False,
-    output: flags.Output = None,
-    show_usage: flags.ShowUsage = False,
     json: AsJson = False,
     quiet: Quiet = False,
 ) -> int:
@@ -68,13 +46,13 @@ def command(
 
     Its answer is printed. Those that have not ended are waited for. The prompt comes after --.
     """
-    check_format(output)
-    if detach and output is not None:
+    check_format(wanted.output)
+    if detach and wanted.output is not None:
         raise BadInput("--output is about the answer, which --detach does not wait for", hint="leave one of them out")
     words = ctx.meta[REST] or []
     if len(words) > 1:
         raise BadInput("the prompt after -- is more than one word", hint="put it in quotes")
-    prompt = prompt_of(words[0] if words else None, prompt_file)
+    prompt = prompt_of(words[0] if words else None, wanted.prompt_file)
     if not prompt:
         raise BadInput("there is no prompt", hint="genie pipe SESSION -- 'PROMPT'")
     genie = reach()
@@ -83,40 +61,13 @@ def command(
         warn(text)
     if not no_wait:
         _wait(genie, chosen)
-    wanted = asked(
-        provider=provider,
-        model=model,
-        size=size,
-        role=role,
-        cwd=root,
-        auto_approve=auto_approve,
-        system_prompt=system_prompt,
-        add_dirs=add_dir,
-        env=env,
-        files=file,
-        mcp_config=mcp_config,
-        max_turns=max_turns,
-        timeout=timeout,
-        ttl=ttl,
-        description=description,
-        tags=give_tag,
-        depends_on=None,
-        context=None,
-        worktree=worktree,
-        sandbox=sandbox,
-        network=network,
-        json_schema=json_schema,
-        extra_args=extra_args,
-        team=team,
-        keep=keep,
-    )
     ids = [str(one["session_id"]) for one in chosen["sessions"]]
     with working("starting…"):
-        row = genie.pipe(prompt, *ids, wait=not no_wait, name=name or "", **wanted)
+        row = genie.pipe(prompt, *ids, wait=not no_wait, name=wanted.name or "", **asked(wanted, tags=give_tag))
     if detach:
         tell(row, json=json, quiet=quiet)
         return 0
-    return until_end(genie, row, output=output or ("json" if json else "text"), usage=show_usage)
+    return until_end(genie, row, output=wanted.output or ("json" if json else "text"), usage=wanted.show_usage)
 
 
 def _wait(genie: Genie, chosen: Selected) -> None:

@@ -7,8 +7,9 @@ from typing import Annotated
 import typer
 
 from genie.cli import running as flags
+from genie.cli.bundles import spread
 from genie.cli.output import as_json, fields, line, working
-from genie.cli.parsing import REST, AsJson, CommandWithRest, Quiet
+from genie.cli.parsing import REST, AsJson, CommandWithRest, Quiet, pairs
 from genie.cli.reach import reach
 from genie.cli.running import asked, check_format, prompt_of, tell, until_end
 from genie.client import Row
@@ -25,42 +26,19 @@ genie run --interactive --name helper
 """
 
 
+@spread(flags.Wanted)
 def command(
     ctx: typer.Context,
     prompt: Annotated[str | None, typer.Argument(metavar="PROMPT", help="What to do; - reads it from stdin.")] = None,
-    provider: flags.Provider = None,
-    model: flags.Model = None,
-    size: flags.Size = None,
-    role: flags.Role = None,
-    root: flags.Root = None,
-    prompt_file: flags.PromptFile = None,
-    auto_approve: flags.AutoApprove = False,
-    system_prompt: flags.SystemPrompt = None,
-    add_dir: flags.AddDir = None,
-    env: flags.Env = None,
-    file: flags.File = None,
-    mcp_config: flags.McpConfig = None,
-    max_turns: flags.MaxTurns = None,
-    timeout: flags.Timeout = None,
-    ttl: flags.Ttl = None,
-    name: flags.Name = None,
-    description: flags.Description = None,
+    *,
+    wanted: flags.Wanted,
     tag: flags.Tag = None,
     depends_on: flags.DependsOn = None,
     inject_context: flags.Inject = False,
     context: flags.Context = None,
-    worktree: flags.Worktree = None,
-    sandbox: flags.Sandbox = None,
-    network: flags.Network = None,
-    json_schema: flags.JsonSchema = None,
-    extra_args: flags.ExtraArgs = None,
-    team: flags.OfTeam = None,
     limit: flags.Limit = None,
-    keep: flags.Keep = False,
     interactive: Annotated[bool, typer.Option("--interactive", help="Go on with what genie input says.")] = False,
     wait: Annotated[bool, typer.Option("--wait", help="Print the result when it has ended.")] = False,
-    output: flags.Output = None,
-    show_usage: flags.ShowUsage = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what would be run; start nothing.")] = False,
     json: AsJson = False,
     quiet: Quiet = False,
@@ -69,51 +47,30 @@ def command(
 
     Its id is printed at once; with --wait its result, and the exit code is the session's.
     """
-    _check(output, wait=wait, usage=show_usage, interactive=interactive)
+    _check(wanted.output, wait=wait, usage=wanted.show_usage, interactive=interactive)
     if ctx.meta[REST] == []:
         raise BadInput("there is no command after --", hint="genie run -- COMMAND")
-    wanted = asked(
-        command=ctx.meta[REST] or [],
-        provider=provider,
-        model=model,
-        size=size,
-        role=role,
-        cwd=root,
-        auto_approve=auto_approve,
-        system_prompt=system_prompt,
-        add_dirs=add_dir,
-        env=env,
-        files=file,
-        mcp_config=mcp_config,
-        max_turns=max_turns,
-        timeout=timeout,
-        ttl=ttl,
-        description=description,
+    request = asked(
+        wanted,
         tags=tag,
-        depends_on=depends_on,
+        command=ctx.meta[REST] or [],
+        depends_on=depends_on or [],
         inject=inject_context,
-        context=context,
-        worktree=worktree,
-        sandbox=sandbox,
-        network=network,
-        json_schema=json_schema,
-        extra_args=extra_args,
-        team=team,
-        limits=limit,
-        keep=keep,
+        context=context or [],
+        limits=dict(pairs(limit or [], "--limit")),
         streaming=interactive,
         dry_run=dry_run,
     )
-    text = prompt_of(prompt, prompt_file)
+    text = prompt_of(prompt, wanted.prompt_file)
     genie = reach()
     with working("starting…"):
-        row = genie.run(text, name=name or "", **wanted)
+        row = genie.run(text, name=wanted.name or "", **request)
     if dry_run:
         return _tell_plan(row, json=json)
     if not wait:
         tell(row, json=json, quiet=quiet)
         return 0
-    return until_end(genie, row, output=output or ("json" if json else "text"), usage=show_usage)
+    return until_end(genie, row, output=wanted.output or ("json" if json else "text"), usage=wanted.show_usage)
 
 
 def _check(output: str | None, *, wait: bool, usage: bool, interactive: bool) -> None:
