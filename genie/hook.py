@@ -2,7 +2,8 @@
 
     python -I -S hook.py SOCKET SPOOL_DIR EVENT [KEY=VALUE …] [-- COMMAND …]
     python -I -S hook.py SOCKET SPOOL_DIR claude.EVENT < PAYLOAD
-    python -I -S hook.py SOCKET SPOOL_DIR codex.EVENT [CHAINED COMMAND …] PAYLOAD
+    python -I -S hook.py SOCKET SPOOL_DIR claude.EVENT wait=SECONDS < PAYLOAD > DECISION
+    python -I -S hook.py SOCKET SPOOL_DIR codex.notify [CHAINED COMMAND …] PAYLOAD
 
 Standard library only, and nothing of genie. The event is sent as {"event", "at", KEY: VALUE …} by POST
 /v1/hooks over the daemon's socket. With nobody there it is kept in the spool directory, and COMMAND, which starts the
@@ -10,6 +11,10 @@ daemon, is run detached. It always exits with 0: an agent waits for its hooks.
 
 The event of an agent's own hook goes with its run and its token, from the environment, and what its program told the
 hook, as it is. It prints nothing: the agent would read it. CHAINED COMMAND is the user's own and is run afterwards.
+
+With `wait` the event asks for leave: the daemon holds it until somebody answers, so long at most, and DECISION is what
+it gives back, whole or not at all. Where nobody does, or anything goes wrong, nothing is printed: the program's own
+dialog decides.
 """
 
 import os
@@ -29,6 +34,12 @@ PATIENCE = 1.0
 PAYLOAD = 2**18
 SPOOLED = 2**14
 """Bytes of a payload that are sent, and kept: of a longer one the event alone tells."""
+ASKED = 2**20
+"""The same of one that asks for leave: a longer one is not asked about."""
+LATE = 30.0
+"""Seconds that the daemon may be late with its answer."""
+ANSWER = 2**22
+"""Bytes of an answer at most."""
 WAITING = 1000
 """Events that may wait for a daemon."""
 OF_A_RUN = (b"GENIE_RUN_ID", b"GENIE_SESSION_ID", b"GENIE_AGENT_NAME", b"GENIE_AGENT_TOKEN", b"GENIE_TEAM")
@@ -36,22 +47,54 @@ OF_A_PANE = (b"TMUX", b"TMUX_PANE", b"CLAUDE_CODE_SESSION_ID", b"CLAUDECODE")
 """Variables that a daemon must not have: it belongs to no run, and must outlive the one that woke it."""
 
 
-def send(path: str, body: bytes) -> None:
-    """Raises OSError when nobody took the event."""
+def say(peer: socket, path: str, where: str, body: bytes) -> None:
+    """Raises OSError when the daemon does not take it."""
     head = (
-        "POST /v1/hooks HTTP/1.1\r\nHost: genie\r\nContent-Type: application/json\r\n"
+        f"POST {where} HTTP/1.1\r\nHost: genie\r\nContent-Type: application/json\r\n"
         f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
     )
+    peer.settimeout(PATIENCE)
+    peer.connect(path)
+    peer.sendall(head.encode() + body)
+
+
+def send(path: str, body: bytes) -> None:
+    """Raises OSError when nobody took the event."""
     peer = socket(AF_UNIX, SOCK_STREAM)
     try:
-        peer.settimeout(PATIENCE)
-        peer.connect(path)
-        peer.sendall(head.encode() + body)
+        say(peer, path, "/v1/hooks", body)
         status = peer.recv(64).split(b" ")
     finally:
         peer.close()
     if len(status) < 2 or not status[1].startswith(b"2"):
         raise OSError("not taken")
+
+
+def answered(path: str, body: bytes, wait: float) -> bytes:
+    """What the daemon answers; empty where nobody has, and where it does not come whole. Raises OSError when the
+    question was not taken."""
+    peer = socket(AF_UNIX, SOCK_STREAM)
+    try:
+        say(peer, path, "/v1/permissions/hook", body)
+        peer.settimeout(wait + LATE)
+        head, _, answer = all_of(peer).partition(b"\r\n\r\n")
+    finally:
+        peer.close()
+    status, *lines = head.lower().split(b"\r\n")
+    if status and status.split(b" ")[1:2] != [b"200"]:
+        raise OSError("not taken")
+    return answer if b"content-length: %d" % len(answer) in lines else b""
+
+
+def all_of(peer: socket) -> bytes:
+    """What comes until the other end closes; nothing where that takes too long or breaks off."""
+    said = b""
+    try:
+        while (piece := peer.recv(2**16)) and len(said) <= ANSWER:
+            said += piece
+    except OSError:
+        return b""
+    return said
 
 
 def spool(directory: str, body: bytes) -> None:
@@ -140,9 +183,31 @@ def report(path: str, directory: str, event: str, payload: bytes) -> None:
             spool(directory, written(fields | more if len(payload) <= SPOOLED else fields))
 
 
+def inquire(path: str, directory: str, event: str, wait: str, payload: bytes) -> None:
+    """Ask for leave, and print the answer. What could not be asked is reported, like any other event."""
+    run, token = os.environb.get(b"GENIE_RUN_ID"), os.environb.get(b"GENIE_AGENT_TOKEN")
+    if not run or not token:
+        return
+    if len(payload) > ASKED:
+        report(path, directory, event, payload)
+        return
+    fields = {"event": event, "run": run.decode(errors="replace"), "token": token.decode(errors="replace")}
+    body = written(fields | {"payload": payload.decode(errors="replace"), "wait": wait})
+    try:
+        decision = answered(path, body, float(wait))
+    except OSError:
+        report(path, directory, event, payload)
+        return
+    while decision:
+        decision = decision[os.write(1, decision) :]
+
+
 def hooked(path: str, directory: str, event: str, words: list[str]) -> None:
-    """An event of a provider's hook: claude tells it by standard input, codex by the last argument."""
-    if event.startswith("claude."):
+    """An event of a provider's hook: told by standard input, by codex's notify program as the last argument."""
+    if words and words[0].startswith("wait="):
+        inquire(path, directory, event, words[0].partition("=")[2], told())
+        return
+    if event != "codex.notify":
         report(path, directory, event, told())
         return
     try:

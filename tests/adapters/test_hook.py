@@ -19,6 +19,7 @@ import pytest
 
 from genie.adapters.processes import SystemProcesses
 from genie.daemon.api.bodies import HookBody
+from genie.daemon.api.permissions import AskingHookBody
 from tests.fixtures.tmux import until
 
 HOOK = Path(__file__).parents[2] / "genie" / "hook.py"
@@ -270,3 +271,85 @@ def test_codex_tells_by_its_last_word_and_the_users_own_program_is_run_after(box
 def test_a_missing_program_of_the_users_harms_nothing(box: Box) -> None:
     assert tell(box, "codex.notify", "/nonexistent/own", "{}")[0] == 0
     assert tell(box, "codex.notify")[0] == 0
+
+
+# ---- asking for leave -----------------------------------------------------------------------
+
+ASKS = ("claude.PermissionRequest", "wait=3600")
+ALLOW = b'{"hookSpecificOutput": {"decision": {"behavior": "allow"}}, "x": "\xc3\xa9"}'
+
+
+def reply(body: bytes, *, status: str = "200 OK", length: int | None = None) -> bytes:
+    size = len(body) if length is None else length
+    return b"HTTP/1.1 %s\r\nContent-Length: %d\r\n\r\n%s" % (status.encode(), size, body)
+
+
+def test_what_the_daemon_answers_is_printed_as_it_is(box: Box) -> None:
+    payload = b'{"tool_name": "Bash"}'
+    with box.daemon(reply(ALLOW)):
+        assert tell(box, *ASKS, payload=payload) == (0, ALLOW, b"")
+    head, _, body = box.requests[0].partition(b"\r\n\r\n")
+    assert head.startswith(b"POST /v1/permissions/hook HTTP/1.1\r\n")
+    asked = AskingHookBody.model_validate_json(body)
+    assert (asked.event, asked.run, asked.token, asked.wait) == ("claude.PermissionRequest", "1f0c", "t0k", 3600.0)
+    assert asked.payload == payload.decode()
+
+
+def test_a_long_answer_is_printed_whole(box: Box) -> None:
+    long = b'"' + b"x" * 10**6 + b'"'
+    with box.daemon(reply(long)):
+        assert tell(box, *ASKS, payload=b"{}") == (0, long, b"")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"",
+        b"HTTP/1.1 200 OK\r\n",
+        reply(b""),
+        reply(ALLOW, length=len(ALLOW) + 1),
+        reply(ALLOW, length=len(ALLOW) - 1),
+        b"HTTP/1.1 200 OK\r\n\r\n" + ALLOW,
+    ],
+    ids=["cut off", "cut off in the head", "nobody answered", "too short", "too long", "no length"],
+)
+def test_what_does_not_come_whole_is_not_printed_and_not_told_again(said: bytes, box: Box) -> None:
+    with box.daemon(said):
+        assert tell(box, *ASKS, payload=b"{}") == (0, b"", b"")
+    assert box.spooled() == []
+
+
+@pytest.mark.parametrize("status", ["503 Service Unavailable", "403 Forbidden", "404 Not Found"])
+def test_a_question_that_is_not_taken_decides_nothing_and_is_kept_as_an_event(status: str, box: Box) -> None:
+    with box.daemon(reply(ALLOW, status=status)):
+        done = tell(box, *ASKS, payload=b"{}")
+    assert done == (0, b"", b"")
+    assert [event["event"] for event in box.spooled()] == ["claude.PermissionRequest"]
+
+
+def test_with_no_daemon_a_question_decides_nothing(box: Box) -> None:
+    assert tell(box, *ASKS, payload=b"{}") == (0, b"", b"")
+    (event,) = box.spooled()
+    assert (event["event"], "wait" in event) == ("claude.PermissionRequest", False)
+
+
+def test_a_question_that_is_too_long_or_outside_of_a_run_is_not_asked(box: Box) -> None:
+    assert tell(box, *ASKS, payload=b"x" * (2**20 + 1)) == (0, b"", b"")
+    assert len(box.spooled()) == 1
+    bare = {"GENIE_RUN_ID": "", "GENIE_AGENT_TOKEN": ""}
+    assert tell(box, *ASKS, payload=b"{}", env=bare) == (0, b"", b"")
+    assert len(box.spooled()) == 1
+
+
+def test_a_wait_that_is_none_decides_nothing(box: Box) -> None:
+    with box.daemon(reply(ALLOW)):
+        code, out, _ = tell(box, "claude.PermissionRequest", "wait=soon", payload=b"{}")
+        assert (code, out) == (0, b"")
+        assert tell(box, *ASKS, payload=b"{}") == (0, ALLOW, b"")
+
+
+def test_other_hooks_of_codex_are_told_by_stdin(box: Box) -> None:
+    with box.daemon(b"HTTP/1.1 200 OK\r\n\r\n"):
+        assert tell(box, "codex.Stop", payload=b'{"a": 1}') == (0, b"", b"")
+    body = HookBody.model_validate_json(box.requests[0].partition(b"\r\n\r\n")[2])
+    assert (body.event, body.payload) == ("codex.Stop", '{"a": 1}')

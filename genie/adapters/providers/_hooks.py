@@ -31,6 +31,13 @@ EVENTS: Mapping[str, str | None] = {**CLASSIC, "PermissionRequest": None, "StopF
 KNOWN_SINCE = (2, 1, 197)
 """The release in which the others were seen to be known."""
 SECONDS = 5
+ASKS = "PermissionRequest"
+"""The event that can be answered. claude shows its dialog while the hook waits, and takes what comes first."""
+REFRESH = 10
+"""Seconds after which the status line is run though nothing has changed. Each time costs a start of Python: with 2 an
+agent that does nothing would cost more than 1 % of a core."""
+SPARE = 60
+"""Seconds that the program gives the hook beyond its own wait."""
 
 
 # ---- claude ---------------------------------------------------------------------------------
@@ -73,16 +80,27 @@ def _release(program: str, changed: int, size: int) -> tuple[int, ...]:  # noqa:
 
 
 def settings(hooks: HookProgram, events: Mapping[str, str | None]) -> dict[str, Any]:
-    """What the file says."""
-    return {"hooks": {event: [_entry(hooks, event, tools)] for event, tools in events.items()}}
+    """What the file says. The program takes what else the user's own status line says, such as its padding, from there,
+    and shows nothing of one that fails."""
+    said: dict[str, Any] = {"hooks": {event: [_entry(hooks, event, tools)] for event, tools in events.items()}}
+    if hooks.line:
+        said["statusLine"] = {"type": "command", "command": shlex.join(hooks.line), "refreshInterval": REFRESH}
+    return said
 
 
 def _entry(hooks: HookProgram, event: str, tools: str | None) -> dict[str, Any]:
-    # A hook that ends with 2 forbids what it was asked about, and Python ends so when its program is not there.
-    command = f"{shlex.join((*hooks.command, f'claude.{event}'))} || :"
+    told = hook(hooks, f"claude.{event}")
     # Releases that do not know async wait for the hook, and take the word without complaint.
-    entry = {"hooks": [{"type": "command", "command": command, "timeout": SECONDS, "async": True}]}
+    entry = {"hooks": [told if told["timeout"] > SECONDS else {**told, "async": True}]}
     return {"matcher": tools, **entry} if tools else entry
+
+
+def hook(hooks: HookProgram, event: str) -> dict[str, Any]:
+    """A hook in the words of claude and codex: it tells that event, or where that can be answered, waits for it."""
+    asks = hooks.answer_wait if event.endswith(f".{ASKS}") else 0
+    words = (*hooks.command, event, *((f"wait={asks}",) if asks else ()))
+    # A hook that ends with 2 forbids what it was asked about, and Python ends so when its program is not there.
+    return {"type": "command", "command": f"{shlex.join(words)} || :", "timeout": asks + SPARE if asks else SECONDS}
 
 
 def _write(hooks: HookProgram, name: str) -> Path | None:
