@@ -21,8 +21,10 @@ from genie.domain.amounts import Wrong, parse_duration, parse_size, write_durati
 from genie.domain.errors import BadConfig
 from genie.domain.words import nearest
 from genie.paths import Home
-from genie.settings.model import KEYS, SECTIONS, Settings, masked
-from genie.settings.sources import USERS_OWN, Entry, Problem, expanded, from_environment, from_file
+from genie.settings import rules
+from genie.settings.model import KEYS, RULES, SECTIONS, Settings
+from genie.settings.sources import USERS_OWN, Entry, Problem, expanded, from_environment, from_file, of_rules
+from genie.settings.values import masked
 
 __all__ = [
     "KEYS",
@@ -61,7 +63,8 @@ def origins(home: Home, *, project: Path | None, env: Mapping[str, str]) -> list
     """Each key, its value as people write it (a password masked), and where it comes from. Raises BadConfig."""
     settings = load(home, project=project, env=env)
     entries, _ = _gather(home, project, env, {})
-    return [
+    found = [(RULES, rules.shown(rule), rule.place) for rule in settings.on]
+    return found + [
         (
             key,
             _written(key, reduce(getattr, key.split("."), settings)),
@@ -75,6 +78,8 @@ def _written(key: str, value: Any) -> str:  # noqa: ANN401 (the value of any set
     match value:
         case None:
             return "(not set)"
+        case bool():
+            return str(value).lower()
         case timedelta():
             return write_duration(value)
         case int() if key.endswith(("size", "memory")):
@@ -94,7 +99,8 @@ def _gather(
 ) -> tuple[dict[str, Entry], list[Problem]]:
     """The value of each key that wins, and all that is wrong."""
     problems: list[Problem] = []
-    layers = [from_file(home.config, problems)]
+    own = from_file(home.config, problems)
+    layers = [[entry for entry in own if not of_rules(entry)]]
     config = project / ".genie" / "config.toml" if project else home.config
     if config.resolve() != home.config.resolve():
         layers.append([entry for entry in from_file(config, problems) if not _refused(entry, home, problems)])
@@ -103,13 +109,16 @@ def _gather(
     found = [expanded(entry, env) for layer in layers for entry in layer]
     wrong = {id(entry): problem for entry in found if (problem := _judge(entry))}
     problems.extend(wrong.values())
-    return {entry.key: entry for entry in found if id(entry) not in wrong}, problems
+    said = rules.read([entry for entry in own if of_rules(entry)], env, problems)
+    kept = {entry.key: entry for entry in found if id(entry) not in wrong}
+    return kept | ({RULES: Entry(RULES, said, str(home.config))} if said else {}), problems
 
 
 def _refused(entry: Entry, home: Home, problems: list[Problem]) -> bool:
-    if entry.key not in USERS_OWN:
+    if entry.key not in USERS_OWN and not of_rules(entry):
         return False
-    problems.append(entry.problem("a project's file may not set this", f"set it in {home.config}"))
+    if not entry.key.startswith(f"{RULES}."):  # of a rule it is said once
+        problems.append(entry.problem("a project's file may not set this", f"set it in {home.config}"))
     return True
 
 

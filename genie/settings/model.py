@@ -1,154 +1,50 @@
-"""What can be configured: sections, keys, defaults and what a value may be."""
+"""What can be configured: sections, keys and defaults."""
 
 from __future__ import annotations
 
-import json
-import re
-import shlex
 from datetime import timedelta
-from enum import Enum
-from functools import partial
-from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from genie.domain import tree
-from genie.domain.amounts import Wrong, parse_duration, parse_size, write_duration
-from genie.domain.errors import BadInput
+from genie.domain.activity import Patience
+from genie.domain.amounts import parse_size
 from genie.domain.layout import SMALLEST_HEIGHT, SMALLEST_WIDTH
+from genie.domain.notice import Medium, Occasion, Wishes
 from genie.domain.resume import Policy
+from genie.domain.rule import Rule, kinds_like
 from genie.domain.team import Layout
-from genie.domain.tree import Breach, Limits, Rate, Termination, parse_rate
-from genie.domain.words import PermissionMode, nearest, one_of
-
-# ---- what a value may be --------------------------------------------------------------------
-
-
-def masked(url: str) -> str:
-    """A database URL that may be shown: without its password."""
-    scheme, mark, rest = url.partition("://")
-    end = min((rest.find(sign) for sign in "/?#" if sign in rest), default=len(rest))
-    login, at, host = rest[:end].rpartition("@")
-    user, colon, _ = login.partition(":")
-    query = re.sub(r"([?&](?:ssl)?password=)[^&#]*", r"\1***", rest[end:])
-    return f"{scheme}{mark}{user}{':***' if colon else ''}{at}{host}{query}"
-
-
-def _whole(value: object) -> int:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    if isinstance(value, str) and re.fullmatch("-?[0-9]{1,18}", value):
-        return int(value)
-    raise Wrong(f"{value!r} is not a whole number")
-
-
-def _text(value: object) -> str:
-    if isinstance(value, str) and value.strip() and value.isprintable():
-        return value
-    raise Wrong(f"{value!r} is not a text", "write it in quotes")
-
-
-def _words(value: object) -> list[str]:
-    """A list of texts; from the environment as JSON, or as a shell would split it."""
-    try:
-        if isinstance(value, str):
-            value = json.loads(value) if value.lstrip().startswith("[") else shlex.split(value)
-    except ValueError as error:
-        raise Wrong(f"{value!r} does not read as a list: {error}") from error
-    if isinstance(value, (list, tuple)) and all(isinstance(word, str) for word in value):
-        return list(value)
-    raise Wrong(f"{value!r} is not a list of texts", 'write ["--flag", "value"]')
-
-
-def _postgresql(value: object) -> str:
-    if isinstance(value, str) and re.fullmatch(r"postgresql://[^\s]*", value):
-        return value
-    raise Wrong("not a PostgreSQL URL", "write postgresql://user:password@host:5432/database")
-
-
-def _directory(value: object) -> Path:
-    path = Path(value) if isinstance(value, (str, Path)) else None
-    if path and path.is_absolute():
-        return path
-    raise Wrong(f"{value!r} is not an absolute path")
-
-
-def _cgroup(value: object) -> str:
-    if value in ("auto", "off") or (isinstance(value, str) and Path(value).is_absolute()):
-        return str(value)
-    raise Wrong(f"{value!r} is not an absolute path", "or write 'auto' or 'off'")
-
-
-E = TypeVar("E", bound=Enum)
-
-
-def _member(kind: str, words: type[E], value: object) -> E:
-    if isinstance(value, words):
-        return value
-    if words is PermissionMode and value == "default":
-        value = PermissionMode.MANUAL.value  # what older versions of Claude Code call it
-    if not isinstance(value, str):
-        raise Wrong(f"unknown {kind} {value!r}", nearest("", [str(member.value) for member in words]))
-    try:
-        return one_of(kind, value, words)
-    except BadInput as error:
-        raise Wrong(error.message, error.hint) from error
-
-
-def _rate(value: object) -> Rate:
-    return value if isinstance(value, Rate) else parse_rate(value)
-
-
-def _at_least(least: timedelta, value: timedelta) -> timedelta:
-    if value < least:
-        raise Wrong(f"must be at least {write_duration(least)}")
-    return value
-
-
-def _images(value: object) -> dict[str, str]:
-    """Images by name; from the environment as JSON, or as words NAME=IMAGE."""
-    if isinstance(value, str):
-        try:
-            words = dict(word.partition("=")[::2] for word in shlex.split(value))
-            value = json.loads(value) if value.lstrip().startswith("{") else words
-        except ValueError as error:
-            raise Wrong(f"{value!r} does not read as images: {error}") from error
-    if isinstance(value, dict) and all(isinstance(image, str) and image and name for name, image in value.items()):
-        return dict(value)
-    raise Wrong(f"{value!r} does not name an image each", '{ claude = "registry/claude:latest" }')
-
-
-class Level(Enum):
-    """How much is logged."""
-
-    DEBUG = "debug"
-    INFO = "info"
-    WARNING = "warning"
-    ERROR = "error"
-
-
-_MOMENT = timedelta(milliseconds=50)
-"""The shortest interval that does not make the daemon a busy loop."""
-
-Whole = Annotated[int, BeforeValidator(_whole)]
-Text = Annotated[str, BeforeValidator(_text)]
-Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
-Images = Annotated[dict[str, str], BeforeValidator(_images)]
-Bytes = Annotated[int, BeforeValidator(parse_size)]
-Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
-Interval = Annotated[Duration, AfterValidator(partial(_at_least, _MOMENT))]
-Mode = Annotated[PermissionMode, BeforeValidator(partial(_member, "permission mode", PermissionMode))]
-Arrangement = Annotated[Layout, BeforeValidator(partial(_member, "layout", Layout))]
-TreeMode = Annotated[tree.Mode, BeforeValidator(partial(_member, "mode", tree.Mode))]
-TreeEnd = Annotated[Termination, BeforeValidator(partial(_member, "termination", Termination))]
-OnBreach = Annotated[Breach, BeforeValidator(partial(_member, "on_breach", Breach))]
-SpawnRate = Annotated[Rate, BeforeValidator(_rate)]
-Count = Annotated[Whole, Field(ge=0)]
-LogLevel = Annotated[Level, BeforeValidator(partial(_member, "level", Level))]
-
-# ---- the sections ---------------------------------------------------------------------------
+from genie.domain.tree import Breach, Limits, Rate, Termination
+from genie.settings.values import (
+    AnswerWait,
+    Argv,
+    Arrangement,
+    Bytes,
+    Cgroup,
+    Count,
+    Dialogs,
+    Directory,
+    Duration,
+    Events,
+    Flag,
+    Images,
+    Interval,
+    Level,
+    LogLevel,
+    Media,
+    Mode,
+    Occasions,
+    OnBreach,
+    SpawnRate,
+    Text,
+    TreeEnd,
+    TreeMode,
+    Url,
+    Whole,
+    Words,
+)
 
 
 class _Section(BaseModel):
@@ -215,7 +111,7 @@ class CgroupSettings(_Section):
     """`path` is "auto" (the cgroup v2 that systemd delegates to genie, where there is one), "off", or the path of the
     cgroup to make those of runs in. One run may have `max_processes` there at a time."""
 
-    path: Annotated[str, BeforeValidator(_cgroup)] = "auto"
+    path: Cgroup = "auto"
     max_processes: Annotated[Whole, Field(ge=1)] = 4096
 
 
@@ -245,15 +141,94 @@ class SandboxSettings(_Section):
     )
 
 
-class CodexSettings(_Section):
+class ActivitySettings(_Section):
+    """`stall_after` is how long the model may have the word and say nothing."""
+
+    stall_after: Interval = Patience().stall
+
+
+class NotifySettings(_Section):
+    """Of what people are told, and how. An agent is told of once within `throttle`. `command` is run for each notice
+    that goes by the way of that name; it, and the desktop's program, may take `timeout`."""
+
+    occasions: Occasions = tuple(one.value for one in Occasion)
+    ways: Media = tuple(one.value for one in Medium)
+    command: Words = ()
+    timeout: Interval = timedelta(seconds=10)
+    throttle: Duration = timedelta(minutes=1)
+
+    @property
+    def wishes(self) -> Wishes:
+        return Wishes(
+            occasions=frozenset(map(Occasion, self.occasions)),
+            media=frozenset(map(Medium, self.ways)),
+            command=self.command,
+            timeout=self.timeout,
+            throttle=self.throttle,
+        )
+
+
+class RuleSettings(_Section):
+    """An [[on]] rule: `run` is the command for each event of these types, of agents that fit the patterns. It may take
+    `timeout`, and is run `rate` at most. `place` is where the rule is written."""
+
+    event: Events
+    run: Argv
+    agent: Text | None = None
+    team: Text | None = None
+    tag: Text | None = None
+    timeout: Interval = timedelta(seconds=30)
+    cwd: Directory | None = None
+    rate: SpawnRate = Rate(60, timedelta(minutes=1))
+    place: str = ""
+
+    @property
+    def rule(self) -> Rule:
+        return Rule(
+            place=self.place,
+            kinds=frozenset(kind for word in self.event for kind in kinds_like(word)),
+            run=self.run,
+            agent=self.agent,
+            team=self.team,
+            tag=self.tag,
+            timeout=self.timeout,
+            cwd=str(self.cwd) if self.cwd else None,
+            rate=self.rate,
+        )
+
+
+class ProgramSettings(_Section):
     """`binary` is a path, or a name to look for in PATH."""
 
     binary: Text | None = None
     extra_args: Words = ()
 
 
-class ClaudeSettings(CodexSettings):
+class CodexSettings(ProgramSettings):
+    """`hooks` gives it hooks of genie's, and has it run every hook without asking. Then `answer_wait` is how long its
+    permission prompts can be answered by `genie answer`: meanwhile it shows none."""
+
+    hooks: Flag = False
+    answer_wait: AnswerWait = timedelta(0)
+
+
+class ClaudeSettings(ProgramSettings):
+    """`answer_wait` is how long its permission prompts can be answered by `genie answer`; 0 for not at all. With
+    `status_line` its status line tells genie what it uses. `accept_dialogs` are those of its start that genie answers
+    with yes. `native_teams` says that agents of new teams are members of teams of Claude Code's own, too."""
+
+    status_line: Flag = True
+    accept_dialogs: Dialogs = ()
     permission_mode: Mode | None = None
+    answer_wait: AnswerWait = timedelta(hours=12)
+    native_teams: Flag = False
+
+
+class ClaudeSdkSettings(_Section):
+    """`python` is the interpreter that has the package claude-agent-sdk, where that is not genie's own. All else of
+    provider claude-sdk is that of claude."""
+
+    python: Text | None = None
 
 
 class Settings(BaseSettings):
@@ -262,8 +237,8 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    database_url: Annotated[Annotated[str, BeforeValidator(_postgresql)] | None, Field(repr=False)] = None
-    postgres_dir: Annotated[Path, BeforeValidator(_directory)] | None = None
+    database_url: Annotated[Url | None, Field(repr=False)] = None
+    postgres_dir: Directory | None = None
     max_running: Annotated[Whole, Field(ge=1)] = 50
     resume: ResumeSettings = ResumeSettings()
     tmux: TmuxSettings = TmuxSettings()
@@ -272,8 +247,13 @@ class Settings(BaseSettings):
     cgroup: CgroupSettings = CgroupSettings()
     log: LogSettings = LogSettings()
     sandbox: SandboxSettings = SandboxSettings()
+    notify: NotifySettings = NotifySettings()
+    activity: ActivitySettings = ActivitySettings()
     claude: ClaudeSettings = ClaudeSettings()
+    claude_sdk: ClaudeSdkSettings = ClaudeSdkSettings()
     codex: CodexSettings = CodexSettings()
+
+    on: tuple[RuleSettings, ...] = ()
 
     @classmethod
     def settings_customise_sources(
@@ -293,6 +273,8 @@ SECTIONS: dict[str, type[BaseModel]] = {
     for name, field in Settings.model_fields.items()
     if isinstance(field.annotation, type) and issubclass(field.annotation, _Section)
 }
-TOP = tuple(name for name in Settings.model_fields if name not in SECTIONS)
+RULES = "on"
+"""What is written as [[on]], as often as wanted: it is no key."""
+TOP = tuple(name for name in Settings.model_fields if name not in SECTIONS and name != RULES)
 KEYS = (*TOP, *(f"{section}.{key}" for section, model in SECTIONS.items() for key in model.model_fields))
 """Every key, as `max_running` or `resume.cooldown`."""

@@ -9,11 +9,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from genie.settings.model import KEYS, SECTIONS, TOP
+from genie.settings.model import KEYS, RULES, SECTIONS, TOP
 
 _ALIASES = {"GENIE_TMUX_SOCKET": "tmux.socket"} | {f"GENIE_{key.upper()}": key for key in TOP}
-PATHS = frozenset({"postgres_dir", "tmux.socket", "claude.binary", "codex.binary"})
-USERS_OWN = PATHS.union(TOP, (key for key in KEYS if key.startswith(("log.", "cgroup.", "sandbox."))))
+PATHS = frozenset({"postgres_dir", "tmux.socket", "claude.binary", "claude_sdk.python", "codex.binary"})
+USERS_OWN = PATHS.union(
+    ("claude.accept_dialogs", "codex.hooks"),
+    TOP,
+    (key for key in KEYS if key.startswith(("log.", "cgroup.", "sandbox.", "notify."))),
+)
 """What a project's file may not say: it comes with the project, from people who are not the user."""
 
 TABLES = frozenset({"sandbox.images"})
@@ -47,6 +51,11 @@ class Entry:
 
     def problem(self, message: str, hint: str = "") -> Problem:
         return Problem(self.origin, self.key, message, hint, self.file, self.line)
+
+
+def of_rules(entry: Entry) -> bool:
+    """Whether it begins an [[on]] rule, or says something of one."""
+    return entry.key == RULES or entry.key.startswith(f"{RULES}.")
 
 
 def from_environment(env: Mapping[str, str]) -> list[Entry]:
@@ -117,6 +126,8 @@ def _lines(text: str) -> Iterator[tuple[str, object, int]]:
                 yield ".".join(prefix), [] if several else {}, start
         elif table and ".".join(prefix) in TABLES:
             yield ".".join(prefix), table, start
+        elif prefix == (RULES,):
+            yield from ((f"{RULES}.{key}", value, start) for key, value in table.items())
         elif not prefix or ".".join(prefix) in SECTIONS:
             yield from ((key, value, start) for key, value in _flat(table, prefix))
         statement = ""
