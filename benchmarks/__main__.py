@@ -22,6 +22,7 @@ SCRIPTS = (
     "following",
     "transcripts",
     "footprint",
+    "hooking",
     "starting",
     "tree",
     "runs",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from threading import Condition, Thread
 from typing import Protocol
@@ -10,12 +10,23 @@ from uuid import UUID
 
 import structlog
 
-from genie.domain.activity import Evidence
+from genie.domain.activity import Evidence, Patience
 from genie.domain.errors import GenieError
+from genie.domain.meter import Meter
 from genie.domain.session import Run
 from genie.ports import Feed, Subscription
 from genie.ports.signs import Signs
-from genie.services.activity import Watched, begin, hear, heard_in, run_of, tell
+from genie.services.activity import (
+    Watched,
+    begin,
+    hear_hook,
+    hear_title,
+    heard_in,
+    read_meter,
+    run_of,
+    tell,
+)
+from genie.services.startup import accept
 from genie.services.world import World
 
 log = structlog.get_logger("genie.attention")
@@ -36,18 +47,30 @@ class Wakes(Protocol):
 
 class Attention:
     """One thread, which sleeps until a hook, a file or a conversation tells something, or until time alone may change
-    what an agent does. Trouble over one run stops no other."""
+    what an agent does. Trouble over one run stops no other. `accepts` are the dialogs of a start that may be answered
+    with yes."""
 
-    def __init__(self, world: World, signs: Signs, wakes: Wakes, feed: Feed) -> None:
+    def __init__(
+        self,
+        world: World,
+        signs: Signs,
+        wakes: Wakes,
+        feed: Feed,
+        *,
+        patience: Patience | None = None,
+        accepts: Collection[str] = (),
+    ) -> None:
         self._world = world
         self._signs = signs
         self._wakes = wakes
         self._feed = feed
+        self._patience = patience or Patience()
+        self._accepts = frozenset(accepts)
         self._some = Condition()
         self._known: set[UUID] = set()
         self._new: dict[UUID, Run] = {}
         self._gone: set[UUID] = set()
-        self._heard: list[tuple[UUID, Evidence]] = []
+        self._heard: list[tuple[UUID, Evidence | Meter | str]] = []
         self._due: dict[UUID, datetime] = {}
         self._watched: dict[UUID, Watched] = {}
         self._news = False
@@ -92,11 +115,36 @@ class Attention:
             log.info("hook_refused", hook=name, run=run)
             return
         provider, _, said = name.partition(".")
-        found = self._signs.hook(provider, said, payload, at=self._time(at))
+        when = self._time(at)
+        meter = self._signs.meter(provider, said, payload, at=when)
+        found = meter or self._signs.hook(provider, said, payload, at=when)
         if found:
             with self._some:
                 self._heard.append((owner, found))
                 self._some.notify_all()
+
+    def told(self, run: UUID, said: Evidence) -> None:
+        """Something else than a hook has told what that run does."""
+        with self._some:
+            self._heard.append((run, said))
+            self._some.notify_all()
+
+    def titles(self, said: Mapping[UUID, str]) -> None:
+        """What the titles of the panes of live runs say now."""
+        with self._some:
+            new = [(run, title) for run, title in said.items() if run in self._watched and self._mute(run)]
+            self._heard.extend(new)
+            if new:
+                self._some.notify_all()
+
+    def _mute(self, run: UUID) -> bool:
+        """Whether its title counts for anything: of who tells all by itself, it does not."""
+        return self._watched[run].known.mute
+
+    def seen(self, run: UUID | None) -> Watched | None:
+        """What is known of that run now; None for one that nobody watches."""
+        with self._some:
+            return self._watched.get(run) if run else None
 
     def _time(self, at: float | None) -> datetime:
         """When the hook says that it was; its future is now."""
@@ -149,8 +197,8 @@ class Attention:
                 said = heard_in(happened, known) if known else None
                 if known and said:
                     heard.append((known.run.id, said))
-        for owner, said in heard:
-            self._note(owner, said)
+        for owner, what in heard:
+            self._note(owner, what)
         for owner in gone:
             self._forget(owner)
 
@@ -170,12 +218,26 @@ class Attention:
         if found.path:
             self._wakes.add(str(run.id), found.path, self._changed)
 
-    def _note(self, owner: UUID, said: Evidence) -> None:
+    def _note(self, owner: UUID, said: Evidence | Meter | str) -> None:
         known = self._watched.get(owner)
-        if known:
+        try:
+            found = self._with(known, said) if known else None
+        except GenieError as error:
+            log.info("not_noted", run=str(owner), error=error.message)
+            return
+        if found:
             with self._some:
-                self._watched[owner] = hear(self._world, known, said)
+                self._watched[owner] = found
                 self._due[owner] = self._world.clock.now()
+
+    def _with(self, known: Watched, said: Evidence | Meter | str) -> Watched | None:
+        match said:
+            case Meter():
+                return read_meter(self._world, known, said)
+            case str():
+                return hear_title(self._world, self._signs, known, said)
+            case _:
+                return hear_hook(self._world, known, said)
 
     def _forget(self, owner: UUID) -> None:
         with self._some:
@@ -198,7 +260,9 @@ class Attention:
             self._forget(owner)
             return
         try:
-            seen, again = tell(self._world, self._signs, known)
+            seen, again = tell(self._world, self._signs, known, self._patience)
+            seen, step = accept(self._world, self._signs, seen, self._accepts, self._patience.start)
+            again = min((at for at in (again, step) if at), default=None)
         except GenieError as error:
             log.info("activity_not_told", run=str(owner), error=error.message)
             again, seen = now + AGAIN, known

@@ -2,7 +2,8 @@
 
 The sources, from the most to the least exact: the provider's own registry of its processes, which is a state and is
 right as long as its process lives; hooks, which come before it by a moment; the conversation, which tells of errors
-and limits, and of turns where there is no registry. How they are weighed is docs/activity.md.
+and limits, and of turns where there is no registry; the title of the pane, which tells of a permission that nobody
+else tells of. How they are weighed is docs/activity.md.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ from enum import Enum
 from genie.domain.agent import Activity, Agent, Life
 from genie.domain.conversation import moment, words
 from genie.domain.events import Event, Kind
+from genie.domain.permission import QUESTIONS
 
 TURN_OVER = frozenset({Activity.IDLE, Activity.UNKNOWN, Activity.ERROR, Activity.LIMITED})
 """What can be said when a turn has ended: an error or a limit that ended it goes before them."""
+_STALLED = "it works, and the model has said nothing since"
 URGENT = frozenset({Activity.PERMISSION, Activity.QUESTION, Activity.LIMITED, Activity.ERROR})
 """What somebody must be told at once."""
 
@@ -29,13 +32,16 @@ class Source(Enum):
     HOOK = "hook"
     REGISTRY = "registry"
     TRANSCRIPT = "transcript"
+    TITLE = "title"
+    STATUS = "status line"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
     """One thing that was told. `says` is None where it only shows that something goes on. `waits` says that the model
     has the word now (True), that something else has it, such as a tool that runs (False), or nothing of this (None).
-    `until` is the end of a usage limit, where it is known."""
+    `until` is the end of a usage limit, where it is known. `thread` is the provider's own id of the session that is
+    meant."""
 
     source: Source
     at: datetime
@@ -43,6 +49,7 @@ class Evidence:
     detail: str = ""
     until: datetime | None = None
     waits: bool | None = None
+    thread: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +62,8 @@ class Known:
     hook: Evidence | None = None
     registry: Evidence | None = None
     transcript: Evidence | None = None
+    title: Evidence | None = None
+    status: Evidence | None = None
     error: Evidence | None = None
     limit: Evidence | None = None
     worked: datetime | None = None
@@ -97,6 +106,12 @@ def note(known: Known, said: Evidence, *, now: datetime) -> Known:
     """What is known with one thing more. What is older than what the same source has told changes nothing; what
     comes from the future, by a clock that was set back, is of now."""
     said = replace(said, at=min(said.at, now))
+    if said.source is Source.TITLE:
+        return replace(known, title=said)
+    if said.source is Source.STATUS:
+        # What costs something was said by the model, which therefore is not silent.
+        asked = max(said.at, known.asked) if known.asked and said.waits else known.asked
+        return replace(known, status=said, asked=asked)
     before = {Source.HOOK: known.hook, Source.REGISTRY: known.registry}.get(said.source, known.transcript)
     if before is not None and said.at < before.at:
         return known
@@ -143,7 +158,7 @@ def without_registry(known: Known) -> Known:
 def judge(known: Known, patience: Patience, *, now: datetime) -> Reading:
     """What the agent is doing, as far as can be told."""
     if known.silent:
-        return _unheard(known, patience, now=now)
+        return _plain(known.title) if known.title else _unheard(known, patience, now=now)
     base, again = _present(known, patience, now=now)
     found = _fault(known, base, patience, now=now) or _stall(known, base, patience, now=now) or _plain(base)
     return replace(found, again=min((at for at in (found.again, again) if at), default=None))
@@ -166,7 +181,8 @@ def _present(known: Known, patience: Patience, *, now: datetime) -> tuple[Eviden
     """The evidence that counts now, and when another may."""
     hook, registry = known.hook, known.registry
     if registry is None:
-        return _without(known, patience, now=now)
+        base, again = _without(known, patience, now=now)
+        return _titled(known, base, patience), again
     if hook is not None and hook.at > registry.at and now < hook.at + patience.settle:
         return hook, hook.at + patience.settle
     return registry, None
@@ -174,13 +190,22 @@ def _present(known: Known, patience: Patience, *, now: datetime) -> tuple[Eviden
 
 def _without(known: Known, patience: Patience, *, now: datetime) -> tuple[Evidence, datetime | None]:
     """Where there is no registry: the newest word. Helpers of a `mute` program end turns of their own by the same hook:
-    its transcript, which tells of the end of each turn, has the last word after a moment."""
+    its transcript, which tells of the end of each turn, has the last word about it after a moment."""
     hook, transcript = known.hook, known.transcript
     newest = max((one for one in (transcript, hook) if one is not None), key=lambda one: one.at)
-    if not known.mute or transcript is None or newest is transcript:
+    if not known.mute or transcript is None or newest is transcript or newest.says is not Activity.IDLE:
         return newest, None
     due = newest.at + patience.settle
     return (newest, due) if now < due else (transcript, None)
+
+
+def _titled(known: Known, base: Evidence, patience: Patience) -> Evidence:
+    """The weakest word: a title asks for a permission where the others say that it works, and nobody has told of any
+    work since."""
+    title = known.title
+    if title is None or title.says is not Activity.PERMISSION or base.says is not Activity.WORKING:
+        return base
+    return base if base.at > title.at + patience.settle else title
 
 
 def _fault(known: Known, base: Evidence, patience: Patience, *, now: datetime) -> Reading | None:
@@ -208,7 +233,7 @@ def _stall(known: Known, base: Evidence, patience: Patience, *, now: datetime) -
     due = asked + patience.stall
     if now < due:
         return replace(_plain(base), again=due)
-    told = f"{base.source.value}: it works, and the model has said nothing since {asked:%Y-%m-%d %H:%M:%S} UTC"
+    told = f"{base.source.value}: {_STALLED} {asked:%Y-%m-%d %H:%M:%S} UTC"
     return Reading(activity=Activity.ERROR, since=due, source=told)
 
 
@@ -223,6 +248,12 @@ def _plain(said: Evidence) -> Reading:
 
 
 # ---- how it is kept and shown ---------------------------------------------------------------
+
+
+def evidence(known: Known) -> tuple[Evidence, ...]:
+    """The newest word of each source, the newest first."""
+    told = (known.hook, known.registry, known.transcript, known.title, known.status)
+    return tuple(sorted((one for one in told if one is not None), key=lambda one: one.at, reverse=True))
 
 
 def kept(known: Known, agent: Agent) -> Known:
@@ -241,6 +272,16 @@ def kept(known: Known, agent: Agent) -> Known:
 def announced(agent: Agent) -> bool:
     """Whether the change to its activity was told of: who only notes it leaves out the detail."""
     return ": " in agent.activity_source
+
+
+def stalled(agent: Agent) -> bool:
+    """Whether its error is that its turn goes on without a word."""
+    return _STALLED in agent.activity_source
+
+
+def started_only(agent: Agent) -> bool:
+    """Whether its activity is only what was thought of a program that had told nothing yet."""
+    return agent.activity_source.startswith(f"{Source.START.value}: ")
 
 
 def shown(agent: Agent) -> Activity:
@@ -264,7 +305,11 @@ _STATUS = {
     "turn_duration": Activity.IDLE,
     "api_error": Activity.ERROR,
     "event_msg/task_started": Activity.WORKING,
+    "session_ready": Activity.IDLE,
 }
+_STATES = {"running": Activity.WORKING, "idle": Activity.IDLE}
+"""What a session says of itself that is fed. `running` comes with each turn, and after each answer to what it asked;
+what it says while it asks tells less than the question."""
 
 
 def of_event(happened: Event) -> Evidence | None:
@@ -280,18 +325,37 @@ def of_event(happened: Event) -> Evidence | None:
     if happened.kind is Kind.USAGE_LIMIT_RESUMED:
         return _said(happened, Activity.WORKING, waits=True)
     if happened.kind is Kind.SESSION_RESULT:
-        failed = payload.get("is_error") is True and payload.get("reason") != "interrupted"
+        broken_off = (words(payload.get("reason")) or "").startswith(("interrupted", "aborted"))
+        failed = payload.get("is_error") is True and not broken_off
         return _said(happened, Activity.ERROR if failed else Activity.IDLE, _reason(payload))
-    return _of_status(happened)
+    return _of_question(happened) if happened.kind is Kind.PERMISSION else _of_status(happened)
+
+
+def _of_question(happened: Event) -> Evidence | None:
+    """A session that is fed asks who feeds it."""
+    if happened.payload.get("decision") != "asked":
+        return None
+    tool = words(happened.payload.get("tool"))
+    says = Activity.QUESTION if tool in QUESTIONS else Activity.PERMISSION
+    return _said(happened, says, f"asks for {tool}", waits=False)
 
 
 def _of_status(happened: Event) -> Evidence | None:
     status = words(happened.payload.get("status"))
+    if happened.kind is Kind.PROVIDER_STATUS and status == "session_state_changed":
+        return _of_state(happened)
     if happened.kind is not Kind.PROVIDER_STATUS or status not in _STATUS:
         return None
     says = _STATUS[status]
     detail = _reason(happened.payload) if says is Activity.ERROR else status.rpartition("/")[2]
     return _said(happened, says, detail, waits=True if says is Activity.WORKING else None)
+
+
+def _of_state(happened: Event) -> Evidence | None:
+    raw = happened.payload.get("raw")
+    state = str(raw.get("state")) if isinstance(raw, Mapping) else ""
+    says = _STATES.get(state)
+    return _said(happened, says, f"session is {state}", waits=says is Activity.WORKING or None) if says else None
 
 
 def _reason(payload: Mapping[str, object]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
@@ -14,6 +14,7 @@ from genie.domain.activity import (
     Known,
     Patience,
     Reading,
+    Source,
     announced,
     judge,
     kept,
@@ -24,7 +25,9 @@ from genie.domain.activity import (
 from genie.domain.agent import Activity, Agent, Life
 from genie.domain.errors import Stale
 from genie.domain.events import Event, Kind, event
-from genie.domain.session import Run
+from genie.domain.meter import Allowance, Meter, newly_near, spent
+from genie.domain.session import Run, Session
+from genie.domain.startup import Dialog
 from genie.ports import Tx
 from genie.ports.signs import Signs
 from genie.services.dress import show_state
@@ -37,7 +40,10 @@ TRIES = 5
 class Watched:
     """A live run and what is known of it. `path` is the file that tells of its process, None where there is none;
     `told` when its activity was written last; `fresh` says that its agent's row
-    tells of no activity of a run before."""
+    tells of no activity of a run before. `dialog` is what its configuration leads to at its start, `accepted` what was
+    answered there, `moves` how often a choice was moved. `meter` is what its status line told last, `near` the limits
+    that were told of. `thread` is the provider's id of its session, where it is known, `title` what the pane's title
+    has told last."""
 
     run: Run
     provider: str
@@ -46,17 +52,32 @@ class Watched:
     known: Known
     fresh: bool = True
     told: datetime | None = None
+    name: str = ""
+    cwd: str = ""
+    argv: tuple[str, ...] = ()
+    dialog: Dialog | None = None
+    accepted: frozenset[str] = frozenset()
+    moves: int = 0
+    meter: Meter | None = None
+    near: tuple[Allowance, ...] = ()
+    thread: str | None = None
+    title: Activity | None = None
 
 
 def begin(world: World, signs: Signs, run: Run) -> Watched | None:
     """Begin to watch a live run; None for one whose program tells nothing, or that nobody talks to in its pane.
     Raises RegistryAway."""
     session = next((one for one in world.registry.sessions(run.agent) if one.id == run.session), None)
-    if session is None or session.attend or run.pane is None or not signs.tells(session.provider):
+    if session is None or run.pane is None:
+        return None
+    if session.attend:
+        return _begin_fed(world, run, session) if session.attend.keep_open else None
+    if not signs.tells(session.provider):
         return None
     env = world.launches.environment(session.id)
     dialog = signs.dialog(session.provider, env=env, cwd=session.launch.cwd, argv=session.launch.argv)
-    known = Known(started=run.live_at or run.created_at, dialog=dialog, mute=signs.mute(session.provider))
+    text = dialog.text if dialog else ""
+    known = Known(started=run.live_at or run.created_at, dialog=text, mute=signs.mute(session.provider))
     owner = world.registry.owners([run.id]).get(run.id)
     return Watched(
         run=run,
@@ -65,12 +86,79 @@ def begin(world: World, signs: Signs, run: Run) -> Watched | None:
         path=signs.path(session.provider, env=env, pid=run.pane.pid),
         known=kept(known, owner.agent) if owner else known,
         fresh=owner is None or owner.agent.activity in (Activity.UNKNOWN, Activity.STARTING),
+        name=owner.agent.name if owner else "",
+        cwd=session.launch.cwd,
+        argv=session.launch.argv,
+        dialog=dialog,
+        thread=session.provider_session,
+    )
+
+
+def _begin_fed(world: World, run: Run, session: Session) -> Watched:
+    """One that is fed has no screen, and nothing tells of it but its conversation."""
+    owner = world.registry.owners([run.id]).get(run.id)
+    known = Known(started=run.live_at or run.created_at, mute=True)
+    return Watched(
+        run=run,
+        provider=session.provider,
+        env={},
+        path=None,
+        known=kept(known, owner.agent) if owner else known,
+        fresh=owner is None or owner.agent.activity in (Activity.UNKNOWN, Activity.STARTING),
+        thread=session.provider_session,
     )
 
 
 def hear(world: World, watched: Watched, said: Evidence) -> Watched:
     """The same with one thing more that was told. Writes nothing."""
     return replace(watched, known=note(watched.known, said, now=world.clock.now()))
+
+
+def hear_hook(world: World, watched: Watched, said: Evidence) -> Watched:
+    """The same with what a hook has told; what is of another thread than the session's own tells nothing of it: helpers
+    end turns of their own. Raises RegistryAway."""
+    if said.thread and watched.thread is None:
+        sessions = world.registry.sessions(watched.run.agent)
+        known = next((one.provider_session for one in sessions if one.id == watched.run.session), None)
+        watched = replace(watched, thread=known)
+    if said.thread and watched.thread not in (None, said.thread):
+        return watched
+    return hear(world, watched, said)
+
+
+def hear_title(world: World, signs: Signs, watched: Watched, title: str) -> Watched | None:
+    """The same with what the title of its pane says now; None where that is nothing new. The agent's name, which genie
+    itself puts there, tells nothing."""
+    if title == watched.name:
+        return None
+    now = world.clock.now()
+    said = signs.title(watched.provider, title, at=now)
+    says = said.says if said else None
+    if says is watched.title and says is not Activity.PERMISSION:  # that stands for as long as it is seen
+        return None
+    over = Evidence(source=Source.TITLE, at=now, says=Activity.IDLE, detail="neither spins nor asks")
+    return replace(hear(world, watched, said or over), title=says)
+
+
+def read_meter(world: World, watched: Watched, meter: Meter) -> Watched:
+    """The same with what its status line has told. A limit that is near is recorded, once. Raises RegistryAway."""
+    near = newly_near(watched.near, meter)
+    if near:
+        _warn(world, watched.run, near)
+    cost = spent(watched.meter, meter) or None
+    said = Evidence(source=Source.STATUS, at=meter.at, says=None, detail=str(meter), waits=cost)
+    return replace(hear(world, watched, said), meter=meter, near=(*watched.near, *near))
+
+
+def _warn(world: World, run: Run, near: Sequence[Allowance]) -> None:
+    with world.registry.begin() as tx:
+        found = tx.standing_of(run.agent)
+        if found is None:
+            return
+        now = world.clock.now()
+        for limit in near:
+            said = {"limit": limit.name, "used": limit.used, "until": limit.resets_at and limit.resets_at.isoformat()}
+            tx.record(event(Kind.LIMIT_NEAR, found.agent, run, at=now, **said))
 
 
 def heard_in(happened: Event, watched: Watched) -> Evidence | None:
