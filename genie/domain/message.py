@@ -55,13 +55,16 @@ class Channel(Enum):
     """How a message gets to its reader.
 
     STREAM: a line for a session that is fed, read in its order. TYPE and PASTE: into the box of a program on a
-    terminal, which must be idle. QUEUE: the provider's own queue, safe at any time. STDIN: typed to a command that
-    reads lines.
+    terminal, which must be idle. SOCKET: to the socket at which a program listens, which it takes in between two of its
+    steps, as a message of a colleague. INBOX: to the file in which a member of a team finds what its mates write.
+    QUEUE: the provider's own queue, which outlives its program. STDIN: typed to a command that reads lines.
     """
 
     STREAM = "stream"
     TYPE = "type"
     PASTE = "paste"
+    SOCKET = "socket"
+    INBOX = "inbox"
     QUEUE = "queue"
     STDIN = "stdin"
 
@@ -71,6 +74,14 @@ IN_BOX = frozenset({Channel.TYPE, Channel.PASTE})
 
 AT_ONCE = frozenset({Channel.STREAM, Channel.STDIN})
 """Channels on which what was handed over has arrived."""
+
+KEPT = frozenset({Channel.SOCKET, Channel.INBOX, Channel.QUEUE})
+"""Channels on which the program keeps what it was given until it can take it in."""
+
+_ENGAGED = frozenset({Activity.WORKING, Activity.PERMISSION, Activity.QUESTION, Activity.LIMITED})
+"""What a program does that may take nothing in of what it keeps."""
+
+_BACK_SOON = frozenset({Life.DEAD, Life.RESUMING, Life.SUSPENDED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +141,23 @@ class Message:
             return left.to(State.FAILED, now=now, reason=reason)
         pause = min(FIRST_PAUSE * 2 ** max(tries - 1, 0), LONGEST_PAUSE)
         return replace(left.to(State.QUEUED, now=now, reason=reason), next_try=now + pause)
+
+    def overdue(self, agent: Agent, *, began: datetime | None, now: datetime) -> bool:
+        """Whether the proof should have come by now. `began` is when the agent's latest run has begun.
+
+        What a program keeps may wait there until it has done what it does. Kept in its memory it is gone with its
+        process; in a queue of its own it comes after the next resume.
+        """
+        if self.deadline is not None and now < self.deadline:
+            return False
+        if self.channel not in KEPT or agent.session != self.session or agent.life is Life.TERMINATED:
+            return True
+        if agent.life is not Life.RUNNING:
+            return self.channel is Channel.SOCKET or agent.life not in _BACK_SOON
+        another = began is not None and self.claimed_at is not None and began > self.claimed_at
+        if self.channel is Channel.SOCKET and another:
+            return True
+        return agent.activity not in _ENGAGED and now >= agent.activity_since + PROOF
 
 
 # ---- what is handed over --------------------------------------------------------------------
@@ -216,7 +244,7 @@ def judge(
     message: Message, agent: Agent, channels: Sequence[Channel], *, last: datetime | None, now: datetime
 ) -> Verdict:
     """What to do with the first message that is queued for an agent, whose present session can be reached by these
-    channels. `last` is when a message was last handed over to it."""
+    channels. `last` is when a message whose turn is not known to be over was last handed over to it."""
     if agent.life is Life.TERMINATED or agent.desired is Desired.GONE:
         return Fail(f"'{agent.name}' was killed")
     if agent.life is not Life.RUNNING or agent.desired is not Desired.RUNNING:
@@ -225,19 +253,48 @@ def judge(
         return Fail(f"'{agent.name}' reads no messages")
     if message.next_try is not None and now < message.next_try:
         return Wait(message.reason or "it is tried again")
-    return _by_activity(agent, channels, last=last, now=now)
+    return _by_activity(message, agent, channels, last=last, now=now)
 
 
-def _by_activity(agent: Agent, channels: Sequence[Channel], *, last: datetime | None, now: datetime) -> Verdict:
-    ready = agent.activity is Activity.IDLE and _settled(agent, last, now=now)
+def _by_activity(
+    message: Message, agent: Agent, channels: Sequence[Channel], *, last: datetime | None, now: datetime
+) -> Verdict:
+    settled = _settled(agent, last, now=now)
     for channel in channels:
-        if channel not in IN_BOX or ready:
+        ready = settled or channel in KEPT
+        if channel in AT_ONCE or (ready and suits(channel, message, agent.activity)):
             return Hand(channel)
+    if agent.activity is Activity.LIMITED:
+        until = f" until {agent.limited_until:%Y-%m-%d %H:%M} UTC" if agent.limited_until else ""
+        return Wait(f"'{agent.name}' is at a usage limit{until}")
     if agent.activity is Activity.IDLE:
         return Wait(f"'{agent.name}' has had a message just now")
     return Wait(f"'{agent.name}' is not idle: {agent.activity.value}")
 
 
+def suits(channel: Channel, message: Message, activity: Activity) -> bool:
+    """Whether that is a way for this message to an agent on a terminal that does this.
+
+    A turn that has ended with an error leaves the box ready: whoever types looks whether it has ended. What waits in
+    front of a dialog waits here, where it can be seen and is lost with no program. A bare text is meant for the box.
+    """
+    if channel is Channel.QUEUE:
+        return activity is not Activity.LIMITED
+    if channel is Channel.SOCKET:
+        return activity is Activity.WORKING and not message.raw
+    if channel is Channel.INBOX:
+        return not message.raw and activity not in (Activity.LIMITED, Activity.PERMISSION, Activity.QUESTION)
+    return activity is Activity.IDLE or (activity is Activity.ERROR and channel is Channel.TYPE)
+
+
+def beside(message: Message, channels: Sequence[Channel]) -> Channel | None:
+    """Another way for a message that could not be put into the box now, without a key being pressed."""
+    if message.channel not in IN_BOX:
+        return None
+    others = (channel for channel in channels if channel in KEPT)
+    return next((channel for channel in others if channel is Channel.QUEUE or not message.raw), None)
+
+
 def _settled(agent: Agent, last: datetime | None, *, now: datetime) -> bool:
-    """Whether it has become idle since its last message. What tells so can be late, or be lost."""
+    """Whether what it does is from after its last message. What tells so can be late, or be lost."""
     return last is None or agent.activity_since > last or now >= last + STALE_AFTER

@@ -13,16 +13,19 @@ from uuid import UUID
 
 from genie.domain.agent import Activity, Agent
 from genie.domain.conversation import words
-from genie.domain.errors import GenieError, NotAllowed, Unproven
+from genie.domain.errors import Drafted, GenieError, NotAllowed, Unproven
 from genie.domain.events import Event, Kind
-from genie.domain.message import AT_ONCE, Channel, Fail, Hand, Message, State, judge, proves, wording
+from genie.domain.message import AT_ONCE, Channel, Fail, Hand, Message, State, beside, judge, proves, wording
 from genie.domain.session import Standing, Way
 from genie.ports import Stretch, Tx
+from genie.services.native import has_inbox, put_into_inbox
 from genie.services.send import channels_of, tell_of
 from genie.services.world import World
 
 CATCH_UP = timedelta(seconds=15)
 """How long a new daemon reads on before it says that there is no proof."""
+DRAFT_PATIENCE = timedelta(hours=1)
+"""How long a message waits for a draft in the box to go, where there is no other way."""
 PAGE = 500
 _ENDS = (Kind.SESSION_RESULT, Kind.PROVIDER_STATUS)
 _TOLD = {
@@ -40,9 +43,11 @@ def deliver(world: World, agent: UUID, *, at_once: UUID | None = None) -> None:
     and BadTemplate or BadInput where the agent's template or provider does not read.
     """
     with world.mail.box(agent):
-        while _step(world, agent, at_once):
-            pass
-        _hear_answers(world, agent)
+        while True:
+            while _step(world, agent, at_once):
+                pass
+            if not _hear_answers(world, agent):
+                break
 
 
 def _step(world: World, agent: UUID, at_once: UUID | None) -> bool:
@@ -53,7 +58,7 @@ def _step(world: World, agent: UUID, at_once: UUID | None) -> bool:
         return False
     since = world.mail.since(world.clock.now())
     if waiting[0].state is State.DELIVERING:
-        return _prove(world, waiting[0], since=since)
+        return _prove(world, found, waiting[0], since=since)
     claimed = _claim(world, found)
     if isinstance(claimed, bool):
         return claimed
@@ -61,33 +66,56 @@ def _step(world: World, agent: UUID, at_once: UUID | None) -> bool:
     return _hand_over(world, *claimed, strict=claimed[1].id == at_once)
 
 
-def _claim(world: World, found: Standing) -> tuple[Standing, Message] | bool:
-    """Claim the first message if it may be handed over now; else whether there may be more to do."""
-    channels = channels_of(world, found)
+def _claim(world: World, found: Standing) -> tuple[Standing, Message, Sequence[Channel]] | bool:
+    """Claim the first message if it may be handed over now, by one of these channels; else whether there may be more
+    to do."""
+    channels = _open(world, found, channels_of(world, found))
     after = _last_seq(world, found)
     with world.registry.begin() as tx:
         standing = tx.standing_of(found.agent.id) or found
         if standing.agent.session != found.agent.session:
             return True
         first, now = tx.open_messages(found.agent.id)[0], world.clock.now()
-        verdict = judge(first, standing.agent, channels, last=tx.last_claim(found.agent.id), now=now)
+        agent = _as_told(world, standing)
+        verdict = judge(first, agent, channels, last=tx.last_claim(agent.id), now=now)
         if isinstance(verdict, Fail):
             _settle(tx, first.to(State.FAILED, now=now, reason=verdict.reason))
         if not isinstance(verdict, Hand):
             return isinstance(verdict, Fail)
         claimed = first.claimed(verdict.channel, session=standing.agent.session, after=after, now=now)
         tx.save_message(claimed)
-    return standing, claimed
+    return standing, claimed, channels
 
 
-def _hand_over(world: World, to: Standing, message: Message, *, strict: bool) -> bool:
+def _as_told(world: World, found: Standing) -> Agent:
+    """The agent, idle since when its program says so: nobody notes the change of a turn that was over in a moment."""
+    agent = found.agent
+    since = world.channels.idle_since(found) if agent.activity is Activity.IDLE else None
+    return replace(agent, activity_since=since) if since and since > agent.activity_since else agent
+
+
+def _open(world: World, found: Standing, channels: Sequence[Channel]) -> Sequence[Channel]:
+    """Those of the channels that its present process has; a member of a team has its inbox before all of them."""
+    shut = Channel.SOCKET in channels and not world.channels.listens(found)
+    own = [channel for channel in channels if not (shut and channel is Channel.SOCKET)]
+    return [Channel.INBOX, *own] if own and has_inbox(world, found) else own
+
+
+def _hand_over(world: World, to: Standing, message: Message, channels: Sequence[Channel] = (), *, strict: bool) -> bool:
+    """Hand it over by its channel; where its box is not free, by another of these."""
     channel = message.channel
     assert channel is not None  # noqa: S101  it was claimed
     try:
-        world.channels.hand_over(channel, to, wording(message))
+        if channel is Channel.INBOX:
+            put_into_inbox(world, to, wording(message), id=message.id)
+        else:
+            world.channels.hand_over(channel, to, wording(message))
     except Unproven:
         return False
     except GenieError as error:
+        other = beside(message, channels) if isinstance(error, NotAllowed) else None
+        if other is not None:
+            return _hand_over(world, to, _rerouted(world, message, other), strict=strict)
         _not_given(world, message, error, strict=strict)
         return True
     world.fault("deliver.handed")
@@ -99,10 +127,18 @@ def _hand_over(world: World, to: Standing, message: Message, *, strict: bool) ->
     return True
 
 
+def _rerouted(world: World, message: Message, channel: Channel) -> Message:
+    other = replace(message, channel=channel)
+    with world.registry.begin() as tx:
+        tx.save_message(other)
+    return other
+
+
 def _not_given(world: World, message: Message, error: GenieError, *, strict: bool) -> None:
     now = world.clock.now()
+    given_up = isinstance(error, Drafted) and world.mail.drafted(message.agent, message.id, now) >= DRAFT_PATIENCE
     with world.registry.begin() as tx:
-        if strict:
+        if strict or given_up:
             left = message.to(State.FAILED, now=now, reason=error.message)
         else:
             left = message.put_off(error.message, now=now, failed=not isinstance(error, NotAllowed))
@@ -121,14 +157,14 @@ def _settle(tx: Tx, message: Message) -> None:
 # ---- proof ----------------------------------------------------------------------------------
 
 
-def _prove(world: World, message: Message, *, since: datetime) -> bool:
+def _prove(world: World, found: Standing, message: Message, *, since: datetime) -> bool:
     """See whether a message that was handed over has arrived; whether that is settled. This daemon delivers since
     then."""
     proof = _proof(world, message)
     now = world.clock.now()
     if proof is not None:
         settled = replace(message, proof=proof).to(State.DELIVERED, now=now)
-    elif message.channel is not Channel.STDIN and now < max(message.deadline or now, since + CATCH_UP):
+    elif message.channel is not Channel.STDIN and _may_come(found, message, since=since, now=now):
         return False
     else:
         settled = message.to(State.UNPROVEN, now=now, reason="nothing has shown that it arrived; it is not sent again")
@@ -136,6 +172,12 @@ def _prove(world: World, message: Message, *, since: datetime) -> bool:
         _settle(tx, settled)
     world.fault("deliver.settled")
     return True
+
+
+def _may_come(found: Standing, message: Message, *, since: datetime, now: datetime) -> bool:
+    """Whether a proof is still waited for."""
+    began = found.run.created_at if found.run else None
+    return now < since + CATCH_UP or not message.overdue(found.agent, began=began, now=now)
 
 
 def _proof(world: World, message: Message) -> int | None:
@@ -163,11 +205,12 @@ def _read(world: World, of: Stretch) -> Iterator[Event]:
 # ---- answers --------------------------------------------------------------------------------
 
 
-def _hear_answers(world: World, agent: UUID) -> None:
-    """Link what was said at the end of the turns that messages have started."""
+def _hear_answers(world: World, agent: UUID) -> bool:
+    """Link what was said at the end of the turns that messages have started; whether one has ended."""
     waiting = world.registry.unanswered(agent)
     if not waiting:
-        return
+        return False
+    heard = False
     with world.registry.begin() as tx:
         found = tx.standing_of(agent)
     for message in waiting:
@@ -175,6 +218,8 @@ def _hear_answers(world: World, agent: UUID) -> None:
         if answered:
             with world.registry.begin() as tx:
                 _settle(tx, answered)
+            heard = True
+    return heard
 
 
 def _answered(world: World, found: Standing, message: Message) -> Message | None:
@@ -182,7 +227,7 @@ def _answered(world: World, found: Standing, message: Message) -> Message | None
     if proof is None or message.session is None:
         return None
     end = _end_of_turn(world, found, message.session, proof)
-    if end is None and not _idle_since(found.agent, message.claimed_at):
+    if end is None and not _idle_since(_as_told(world, found), message.claimed_at):
         return None
     said = words(end.payload.get("text")) if end else None
     answer = said or _last_words(world, message.session, proof, end.seq if end else None)
@@ -215,8 +260,8 @@ def _last_words(world: World, session: UUID, after: int, before: int | None) -> 
 
 
 def channels_for(world: World, found: Standing) -> Sequence[Channel]:
-    """The ways into its session, none where that cannot be told now."""
+    """The ways into its session now, none where that cannot be told."""
     try:
-        return channels_of(world, found)
+        return _open(world, found, channels_of(world, found))
     except GenieError:
         return ()

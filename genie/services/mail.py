@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from threading import Lock, RLock
 from uuid import UUID
 
@@ -17,6 +17,7 @@ class Mail:
         self._lock = Lock()
         self._boxes: defaultdict[UUID, RLock] = defaultdict(RLock)
         self._since: datetime | None = None
+        self._drafts: dict[UUID, tuple[UUID, datetime]] = {}
 
     @contextmanager
     def box(self, agent: UUID) -> Iterator[None]:
@@ -31,3 +32,10 @@ class Mail:
         with self._lock:
             self._since = self._since or now
             return self._since
+
+    def drafted(self, agent: UUID, message: UUID, now: datetime) -> timedelta:
+        """How long that message has waited for a draft in the box of that agent to go, so far as is known."""
+        with self._lock:
+            first, since = self._drafts.get(agent, (message, now))
+            self._drafts[agent] = (message, since if first == message else now)
+            return now - self._drafts[agent][1]

@@ -58,7 +58,7 @@ def send(
 
     Raises NotFound and Conflict for who is not there or not one, BadInput for a text or key that is none, NotAllowed
     for who reads no messages or was killed, Refused for a token that is not good and for an agent that writes to
-    another team without saying so.
+    another team without saying so, where its template does not allow it.
     """
     check_text(text)
     if key is not None and not 0 < len(key) <= LONGEST_KEY:
@@ -66,11 +66,17 @@ def send(
     sender = caller_of(world, caller)
     found = select_one(world, Selection(words=(name,))).standing
     check_reader(world, found, text)
-    if sender and sender.team != found.agent.team and not cross_team:
-        raise Refused(
-            f"'{found.agent.name}' is in team {found.agent.team}, and you are in {sender.team}", hint="--cross-team"
-        )
+    check_team(world, sender, found.agent, cross_team=cross_team)
     return post(world, found.agent, text, sender=sender, key=key, raw=raw)
+
+
+def check_team(world: World, sender: Agent | None, to: Agent, *, cross_team: bool) -> None:
+    """Raises Refused for an agent that writes to another team without saying so, unless its template allows it."""
+    if sender is None or sender.team == to.team or cross_team:
+        return
+    template = world.templates.find(sender.role, cwd=sender.cwd)
+    if template is None or not template.writes_to(to.team):
+        raise Refused(f"'{to.name}' is in team {to.team}, and you are in {sender.team}", hint="--cross-team")
 
 
 def post(

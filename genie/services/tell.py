@@ -1,37 +1,56 @@
-"""`genie input`: a message for sessions that are fed line by line."""
+"""`genie input` and `genie broadcast`: a message for sessions that are fed, and for agents on a terminal."""
 
 from __future__ import annotations
 
-from genie.domain.agent import Life
-from genie.domain.errors import BadInput, NotAllowed
+from genie.domain.agent import ENDED, Agent, Life
+from genie.domain.errors import NotAllowed
+from genie.domain.message import Message
 from genie.domain.session import Standing, Way
-from genie.services.deliver import deliver
-from genie.services.send import post
+from genie.services.deliver import channels_for, deliver
+from genie.services.send import check_reader, check_team, check_text, post
 from genie.services.world import World
 
-LONGEST = 2**20
 
+def tell(
+    world: World,
+    found: Standing,
+    text: str,
+    *,
+    sender: Agent | None = None,
+    raw: bool = True,
+    cross_team: bool = False,
+) -> Message:
+    """Give one message to a session, whole, after those that were sent before. Never waits for its answer.
 
-def tell(world: World, found: Standing, message: str) -> None:
-    """Hand over one message, whole, after those that were sent before. Never waits for the session; one that cannot be
-    handed over now has failed.
+    To one that is fed it is handed over now, as it is, and has failed where that cannot be. To an agent on a terminal
+    it is sent, with `raw` without who wrote it.
 
-    Raises BadInput for a message that is empty or too long, NotAllowed for a session that reads none, TimedOut where
-    its input is full, Failed where its input is gone.
+    Raises BadInput for a message that is empty or too long, NotAllowed for a session that reads none, Refused for
+    another team's, TimedOut where its input is full, Failed where its input is gone.
     """
     agent, session = found.agent, found.session
-    if not message.strip():
-        raise BadInput("the message is empty", hint="genie input SESSION MESSAGE")
-    if len(message.encode("utf-8", "surrogateescape")) > LONGEST:
-        raise BadInput(f"the message is longer than {LONGEST} bytes", hint="put it into a file and name the file")
+    check_text(text)
+    check_reader(world, found, text)
+    check_team(world, sender, agent, cross_team=cross_team)
     if session is None or session.way is not Way.STREAMING:
-        how = f"genie attach {agent.name}" if session and session.way is Way.INTERACTIVE else "genie run --interactive"
-        raise NotAllowed(f"'{agent.name}' reads no messages: it is {_way(found)}", hint=how)
+        return post(world, agent, text, sender=sender, raw=raw).message
     if agent.life is not Life.RUNNING:
         raise NotAllowed(f"'{agent.name}' is {agent.life.value}", hint=f"genie status {agent.name}")
     with world.mail.box(agent.id):
-        sent = post(world, agent, message, raw=True)
+        sent = post(world, agent, text, sender=sender, raw=True)
         deliver(world, agent.id, at_once=sent.message.id)
+    return next(iter(world.registry.find_messages([sent.message.id])), sent.message)
+
+
+def reads(world: World, found: Standing, *, closing: bool = False) -> bool:
+    """Whether it is one of those that are meant where a group is told something; with `closing`, of those that are
+    told that nothing more will come."""
+    session = found.session
+    if found.agent.life in ENDED:
+        return False
+    if session is not None and session.way is not Way.INTERACTIVE:
+        return bool(session.attend and session.attend.keep_open)
+    return not closing and bool(channels_for(world, found))
 
 
 def close(world: World, found: Standing) -> None:
@@ -41,7 +60,3 @@ def close(world: World, found: Standing) -> None:
         raise NotAllowed(f"'{agent.name}' reads no messages now", hint=f"genie status {agent.name}")
     deliver(world, agent.id)
     world.inputs.feed(world.recordings.fifo(session.id), None)
-
-
-def _way(found: Standing) -> str:
-    return found.session.way.value if found.session else "without a session"

@@ -27,6 +27,7 @@ from genie.domain.message import (
     Message,
     State,
     Wait,
+    beside,
     judge,
     pieces,
     proves,
@@ -226,3 +227,34 @@ def test_a_box_is_never_typed_into_but_that_of_an_idle_one_that_runs(
         assert (life, desired) == (Life.RUNNING, Desired.RUNNING)
         assert verdict.channel in channels
         assert verdict.channel not in IN_BOX or activity is Activity.IDLE
+
+
+# ---- what a program keeps -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("life", "socket", "queue"),
+    [
+        (Life.RUNNING, False, False),
+        (Life.DEAD, True, False),
+        (Life.SUSPENDED, True, False),
+        (Life.DONE, True, True),
+        (Life.TERMINATED, True, True),
+    ],
+)
+def test_a_queue_of_its_own_outlives_a_program(life: Life, socket: bool, queue: bool) -> None:
+    agent = replace(an_agent(), life=life, activity=Activity.WORKING)
+    late = NOW + 2 * PROOF
+    for channel, overdue in ((Channel.SOCKET, socket), (Channel.QUEUE, queue), (Channel.TYPE, True)):
+        message = a_message().claimed(channel, session=agent.session, after=0, now=NOW)
+        assert message.overdue(agent, began=None, now=late) is overdue
+        assert not message.overdue(agent, began=None, now=NOW + PROOF / 2)
+
+
+def test_what_is_put_beside_the_box() -> None:
+    typed = a_message().claimed(Channel.TYPE, session=None, after=0, now=NOW)
+    assert beside(typed, (Channel.TYPE, Channel.SOCKET)) is Channel.SOCKET
+    assert beside(replace(typed, raw=True), (Channel.TYPE, Channel.SOCKET)) is None
+    assert beside(replace(typed, raw=True), (Channel.PASTE, Channel.QUEUE)) is Channel.QUEUE
+    assert beside(typed, (Channel.TYPE,)) is None
+    assert beside(replace(typed, channel=Channel.SOCKET), (Channel.SOCKET, Channel.QUEUE)) is None
