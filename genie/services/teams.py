@@ -13,12 +13,14 @@ from genie.domain.team import Layout, Team, tmux_name
 from genie.domain.tree import Wish, read_wish
 from genie.domain.words import check_name, nearest, one_of
 from genie.ports import Wanted
+from genie.services.native import check_team
 from genie.services.world import World
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TeamOrder:
-    """A team as it was asked for; None means the default."""
+    """A team as it was asked for; None means the default. `repo` is seen from `cwd`, `env` is the environment of who
+    asks."""
 
     name: str
     cwd: str
@@ -26,10 +28,15 @@ class TeamOrder:
     layout: str | None = None
     lead: str | None = None
     limits: Mapping[str, object] = field(default_factory=dict)
+    native: bool | None = None
+    repo: str | None = None
+    worktrees: bool = False
+    env: Mapping[str, str] = field(default_factory=dict)
 
 
 def create_team(world: World, order: TeamOrder) -> Team:
-    """Make a team. Raises BadInput for a wrong word, Conflict where one of that name is there."""
+    """Make a team. Raises BadInput for a wrong word, Conflict where one of that name is there; for a native one also
+    where Claude Code has one that is not genie's."""
     check_name("team", order.name)
     if order.session:
         check_name("tmux session", order.session)
@@ -44,13 +51,30 @@ def create_team(world: World, order: TeamOrder) -> Team:
         cwd=world.places.directory(order.cwd, base="/"),
         created_at=now,
         spawn=_wish(order),
+        native=world.rules.native_teams if order.native is None else order.native,
+        repo=_repo(world, order),
+        worktrees=order.worktrees,
     )
+    check_team(world, team, order.env)
     with world.registry.begin() as tx:
         if tx.team(order.name):
             raise Conflict(f"team '{order.name}' is there already", hint=f"genie team show {order.name}")
         tx.add_team(team)
         tx.record(Event(kind=Kind.TEAM_CREATED, at=now, payload={"team": team.name}))
     return team
+
+
+def _repo(world: World, order: TeamOrder) -> str | None:
+    """Where its agents work. Raises BadInput for a directory that is not there, and for worktrees of no repository."""
+    if order.repo is None and not order.worktrees:
+        return None
+    try:
+        found = world.places.directory(order.repo or ".", base=order.cwd)
+    except BadInput as error:
+        raise BadInput(error.message, hint="give an existing one with --repo") from error
+    if order.worktrees:
+        world.supplies.worktrees.check(found)
+    return found
 
 
 def _wish(order: TeamOrder) -> Wish:

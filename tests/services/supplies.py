@@ -28,11 +28,18 @@ class MemoryWorktrees:
         if self.fails:
             raise self.fails.pop()
 
-    def make(self, repo_dir: str, name: str) -> Worktree:
+    def check(self, repo_dir: str) -> None:
+        self._repo(repo_dir)
+
+    def _repo(self, repo_dir: str) -> str:
         self._fail()
         repo = next((repo for repo in self.repos if f"{repo_dir}/".startswith(f"{repo}/")), None)
         if repo is None:
             raise BadInput(f"'{repo_dir}' is in no git repository")
+        return repo
+
+    def make(self, repo_dir: str, name: str) -> Worktree:
+        repo = self._repo(repo_dir)
         each, number = name, 1
         while f"{HOME}/worktrees{repo}/{each}" in self.made:
             number += 1

@@ -25,7 +25,7 @@ TREES = f"{HOME}/worktrees/w"
 
 def order(bench: Bench, *, prompt: str | None = "do it", **wanted: Any) -> Order:  # noqa: ANN401
     """A session that is run to its end."""
-    of_order = ("name", "command", "cwd", "env", "caller", "bonds", "role")
+    of_order = ("name", "command", "cwd", "env", "caller", "bonds", "role", "team")
     role = None if "command" in wanted else "engineer"
     said = {"name": "ada", "role": role} | {key: wanted.pop(key) for key in of_order if key in wanted}
     return bench.order(prompt=prompt, assignment=Assignment(**wanted), **said)
@@ -67,6 +67,34 @@ def test_the_team_has_the_directory_that_was_asked_for(bench: Bench) -> None:
     bench.spawn(worktree="")
     (team,) = bench.registry.teams()
     assert team.cwd == "/w"
+
+
+def test_a_team_can_ask_for_one_for_each_of_its_agents(bench: Bench) -> None:
+    bench.team("shop", repo="sub", worktrees=True)
+    assert bench.spawn(team="shop").worktree
+    assert bench.session().launch.cwd == f"{TREES}/ada/sub"
+    run(bench, name="short", team="shop")
+    bench.spawn("make", command=("make",), team="shop")
+    assert made(bench) == [f"{TREES}/ada"], "what converses gets one, and nobody else"
+
+
+def test_agents_of_a_team_work_in_its_repository_unless_they_are_told_otherwise(bench: Bench) -> None:
+    assert bench.team("shop", repo="sub").repo == "/w/sub"
+    bench.spawn(team="shop")
+    assert bench.session().launch.cwd == "/w/sub"
+    bench.spawn("b", role="engineer", team="shop", cwd="other")
+    assert bench.session("b").launch.cwd == "/w/other"
+    assert bench.team("bare").repo is None
+    with pytest.raises(BadInput, match="no directory") as refused:
+        bench.team("lost", repo="/nowhere")
+    assert refused.value.hint == "give an existing one with --repo"
+
+
+def test_worktrees_of_no_repository_are_refused_before_the_team_is_made(bench: Bench) -> None:
+    bench.supplies.worktrees.repos = ["/elsewhere"]
+    with pytest.raises(BadInput, match="no git repository"):
+        bench.team("shop", worktrees=True)
+    assert bench.registry.teams() == []
 
 
 def test_a_template_can_ask_for_one(bench: Bench) -> None:

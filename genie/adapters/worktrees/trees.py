@@ -36,18 +36,7 @@ class GitWorktrees:
 
     def make(self, repo_dir: str, name: str) -> Worktree:
         _check(name)
-        if not Path(repo_dir).is_dir():
-            raise BadInput(f"directory '{repo_dir}' is not there")
-        git = self._git(repo_dir)
-        repo = git.common_dir()
-        base = git.commit("HEAD")
-        if base is None:
-            raise Refused(
-                f"the repository of '{repo_dir}' has no commits: there is nothing to make a worktree of",
-                hint="commit something first, or leave out the worktree",
-            )
-        if git.commit(f"refs/heads/{BRANCHES}"):
-            raise Conflict(f"a branch '{BRANCHES}' is in the way of branches {BRANCHES}/NAME", hint="rename it")
+        git, repo, base = self._base(repo_dir)
         folder, prefix = self._folder(repo), git.line("rev-parse", "--show-prefix")
         for each in _names(name):
             path = str(folder / each)
@@ -57,6 +46,9 @@ class GitWorktrees:
             if not git.has_branch(branch) and not os.path.lexists(path) and claim(made):
                 return self._checkout(git, made)
         raise AssertionError("there is always a next name")
+
+    def check(self, repo_dir: str) -> None:
+        self._base(repo_dir)
 
     def state(self, path: str) -> WorktreeState:
         return self._losses(self._ours(path)).state()
@@ -94,6 +86,22 @@ class GitWorktrees:
         return sorted(found, key=lambda made: made.path)
 
     # ---- how it is done ----
+
+    def _base(self, repo_dir: str) -> tuple[Git, str, str]:
+        """The repository of a directory, and the commit that a worktree of it begins at."""
+        if not Path(repo_dir).is_dir():
+            raise BadInput(f"directory '{repo_dir}' is not there")
+        git = self._git(repo_dir)
+        repo = git.common_dir()
+        base = git.commit("HEAD")
+        if base is None:
+            raise Refused(
+                f"the repository of '{repo_dir}' has no commits: there is nothing to make a worktree of",
+                hint="commit something first, or leave out the worktree",
+            )
+        if git.commit(f"refs/heads/{BRANCHES}"):
+            raise Conflict(f"a branch '{BRANCHES}' is in the way of branches {BRANCHES}/NAME", hint="rename it")
+        return git, repo, base
 
     def _git(self, directory: str, *, git_dir: str | None = None) -> Git:
         found = shutil.which(self._program)
