@@ -35,7 +35,9 @@ PIPE = 1 << 18
 LONGEST_ERROR = 1 << 16
 """Bytes. A line of stderr that goes on without an end is cut into lines of this length."""
 HEARD = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)
-"""SIGTERM is handed on. ^C, ^\\ and the end of the terminal reach the provider by themselves."""
+OF_THE_TERMINAL = (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)
+"""^C, ^\\ and the end of the terminal: they reach the provider by themselves, unless it has left the attendant's
+process group. SIGTERM is handed on."""
 
 
 class Provider:
@@ -50,6 +52,10 @@ class Provider:
         if self.status is None:
             pid, status = os.waitpid(self.pid, os.WNOHANG)
             self.status = os.waitstatus_to_exitcode(status) if pid else None
+
+    def apart(self) -> bool:
+        """Whether it has a process group of its own, to which the terminal's signals do not come."""
+        return self.status is None and os.getpgid(self.pid) != os.getpgrp()
 
     def send(self, number: int) -> None:
         if self.status is None:  # not waited for yet: the pid is still its own
@@ -174,6 +180,9 @@ class Attendant:
         if signal.SIGTERM in signals and not self._handed:
             self._handed = True
             provider.send(signal.SIGTERM)
+        for number in OF_THE_TERMINAL:
+            if number in signals and provider.apart():
+                provider.send(number)
         before = provider.status
         provider.look()
         if provider.status is not before:

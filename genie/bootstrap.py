@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -14,9 +14,11 @@ from uuid import UUID
 from genie import paths, settings
 from genie.adapters.attachments import read_attachment
 from genie.adapters.channels import SessionChannels
+from genie.adapters.claude_teams import ClaudeTeams
 from genie.adapters.inputs import FifoInputs
 from genie.adapters.launches import FileLaunches
 from genie.adapters.leavings import FileLeavings
+from genie.adapters.notices import DesktopNotices, FileMemory, UserPrograms
 from genie.adapters.places import LocalPlaces
 from genie.adapters.postgres.binaries import Owner, programs
 from genie.adapters.postgres.connect import parameters
@@ -27,7 +29,9 @@ from genie.adapters.postgres.registry import PostgresRegistry
 from genie.adapters.processes import SystemProcesses, open_cgroups
 from genie.adapters.processes import Watcher as ProcessWatcher
 from genie.adapters.providers import HookProgram, InstalledProviders, ProviderOptions
+from genie.adapters.providers._dialogs import ProviderDialogs
 from genie.adapters.providers._signs import ProviderSigns
+from genie.adapters.providers._sockets import ClaudeSockets
 from genie.adapters.recordings import FileRecordings
 from genie.adapters.records import Listener
 from genie.adapters.runlogs import FileRunLogs
@@ -44,8 +48,22 @@ from genie.adapters.worktrees import GitWorktrees
 from genie.domain.errors import MissingProgram
 from genie.domain.session import Run
 from genie.paths import Home
-from genie.ports import Alarms, Calendar, Clock, Feed, Recordings, Registry, Supplies, Terminal, Watcher
+from genie.ports import (
+    Alarms,
+    Calendar,
+    Clock,
+    Dialogs,
+    Feed,
+    Memory,
+    Programs,
+    Recordings,
+    Registry,
+    Supplies,
+    Terminal,
+    Watcher,
+)
 from genie.ports.signs import Signs
+from genie.services.notify import Outlets
 from genie.services.world import Rules, World
 from genie.settings import Settings
 from genie.settings.model import LogSettings
@@ -190,12 +208,15 @@ def open_world(
             fifo=recorded.fifo,
             providers=providers,
             launches=launches,
+            signs=signs(),
+            sockets=ClaudeSockets(),
             environment=_clean_environment(),
         ),
         launches=launches,
         run_logs=FileRunLogs(home, age=timedelta(days=configured.log.runs_days), total=configured.log.runs_total_size),
         recordings=recorded,
         leavings=FileLeavings(home),
+        natives=ClaudeTeams(home.native_teams, owner=f"{this_host(home)}:{home.root}"),
         places=LocalPlaces(),
         supplies=_supplies(home, configured),
         clock=clock(),
@@ -259,6 +280,7 @@ def rules_of(configured: Settings, own: Settings, terminal: Terminal) -> Rules:
         stop_grace=own.stop.grace,
         ttl_grace=own.stop.ttl_grace,
         limits=configured.spawn.limits,
+        native_teams=configured.claude.native_teams,
     )
 
 
@@ -275,15 +297,53 @@ def _provider_options(configured: Settings, home: Home) -> dict[str, ProviderOpt
     mode = claude.permission_mode.value if claude.permission_mode else None
     command = (sys.executable, "-I", "-S", str(HERE / "hook.py"), str(home.socket), str(home.spool))
     hooks = HookProgram(command, str(home.hooks))
+    line = (sys.executable, "-I", "-S", str(HERE / "statusline.py"), str(home.socket), str(home.status))
+    codex_hooks = replace(hooks, answer_wait=int(codex.answer_wait.total_seconds()))
+    asking = replace(
+        hooks, answer_wait=int(claude.answer_wait.total_seconds()), line=line if claude.status_line else ()
+    )
+    through_sdk = ProviderOptions(
+        binary=claude.binary,
+        permission_mode=mode,
+        python=configured.claude_sdk.python,
+        socket=str(home.socket),
+        patience=claude.answer_wait.total_seconds(),
+    )
     return {
-        "claude": ProviderOptions(claude.binary, claude.extra_args, mode, hooks),
-        "codex": ProviderOptions(codex.binary, codex.extra_args, None, hooks),
+        "claude": ProviderOptions(claude.binary, claude.extra_args, mode, asking),
+        "claude-sdk": through_sdk,
+        "codex": ProviderOptions(codex.binary, codex.extra_args, None, codex_hooks, hooks_allowed=codex.hooks),
     }
 
 
 def signs() -> Signs:
     """What interactive providers tell of what they are doing."""
     return ProviderSigns()
+
+
+def dialogs() -> Dialogs:
+    """How providers' hooks ask for leave."""
+    return ProviderDialogs()
+
+
+def programs_of(home: Home) -> Programs:
+    """Commands of the user's: they see the daemon's environment, and reach this daemon by GENIE_HOME."""
+    return _user_programs(home)
+
+
+def _user_programs(home: Home) -> UserPrograms:
+    return UserPrograms(_clean_environment() | {"GENIE_HOME": str(home.root)}, home=str(Path.home()))
+
+
+def outlets(home: Home) -> Outlets:
+    """How people are reached besides tmux."""
+    started = _user_programs(home)
+    return Outlets(desktop=DesktopNotices(started, os.environ), programs=started)
+
+
+def memory(home: Home, name: str) -> Memory:
+    """What a part of the daemon remembers over its end."""
+    return FileMemory(home.root / f"{name}.json")
 
 
 def _runner(home: Home) -> Callable[[UUID], tuple[str, ...]]:

@@ -87,6 +87,11 @@ class Home:
         return self.root / "hooks"
 
     @property
+    def status(self) -> Path:
+        """What the status lines of agents have told last, a file a run; they remove what is old themselves."""
+        return self.run / "status"
+
+    @property
     def agents(self) -> Path:
         return self.root / "agents"
 
@@ -94,6 +99,11 @@ class Home:
     def providers(self) -> Path:
         """Providers that the user has declared, a file each."""
         return self.root / "providers"
+
+    @property
+    def native_teams(self) -> Path:
+        """Which teams of Claude Code's own genie has made."""
+        return self.root / "native-teams"
 
     @property
     def config(self) -> Path:

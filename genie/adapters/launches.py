@@ -67,6 +67,9 @@ class FileLaunches:
         if Path(self.prompt_path(of)).exists():
             _write(self._told(of), b"")
 
+    def untold(self, of: UUID) -> None:
+        self._told(of).unlink(missing_ok=True)
+
     def _told(self, of: UUID) -> Path:
         return self._home.prompts / f"{of}.told"
 

@@ -43,13 +43,17 @@ class RandomTokens:
 
 class KillAt:
     """Implements `genie.ports.Fault`: ends its own process by SIGKILL at one named point, so that a test
-    can see what the next daemon makes of what is left. Without a point it never does anything."""
+    can see what the next daemon makes of what is left. Without a point it never does anything. With `@FILE` the
+    point is what that file says at the time; the file goes with the process, and the next daemon lives."""
 
     def __init__(self, point: str | None) -> None:
         self._point = point
+        self._file = Path(point[1:]) if point and point.startswith("@") else None
 
     def __call__(self, point: str) -> None:
-        if self._point is not None and point == self._point:
+        if self._point is not None and point == (_read(self._file) if self._file else self._point):
+            if self._file:
+                self._file.unlink(missing_ok=True)
             os.kill(os.getpid(), signal.SIGKILL)
 
 

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ValidationError
 
+from genie.domain.native import MARKER
 from genie.domain.team import ClaudeTeam
 
 _NOT_ALPHANUMERIC = re.compile(r"[^A-Za-z0-9]")
@@ -33,13 +34,16 @@ class ClaudeFiles:
     """Looks in $CLAUDE_CONFIG_DIR of the environment it is given, else in that environment's ~/.claude."""
 
     def teams(self, *, env: Mapping[str, str]) -> tuple[tuple[ClaudeTeam, ...], tuple[str, ...]]:
-        """Its teams by the names of their folders, and a warning for each file that could not be read."""
+        """Its teams by the names of their folders, and a warning for each file that could not be read. Those that a
+        genie has made are that one's teams, under names of its own."""
         folder = _config_dir(env)
         if folder is None:
             return (), ()
         teams: list[ClaudeTeam] = []
         warnings: list[str] = []
         for path in sorted((folder / "teams").glob("*/config.json")):
+            if path.with_name(MARKER).exists():
+                continue
             try:
                 teams.append(_team(_Config.model_validate(json.loads(path.read_bytes()))))
             except FileNotFoundError:

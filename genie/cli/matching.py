@@ -9,10 +9,6 @@ from collections.abc import Mapping, Sequence
 from genie.client import Row
 from genie.domain.errors import BadInput
 
-LARGEST = 100_000
-"""Bytes of an event that are given to a command: Linux takes 128 KiB in one variable."""
-CUT = 1000
-"""Characters that are left of each text of a larger one."""
 _PLACE = re.compile(r"\{(session_id|name|event_type|seq|ts)\}")
 
 
@@ -53,25 +49,3 @@ def command_of(row: Row, words: Sequence[str]) -> list[str]:
         "ts": row["at"],
     }
     return [_PLACE.sub(lambda found: str(values[found[1]] or ""), word) for word in words]
-
-
-def as_variable(row: Row) -> str:
-    """An event as JSON that fits into the environment; `truncated` in it says that texts were cut."""
-    text = json.dumps(row)
-    room = CUT
-    while len(text) > LARGEST and room:
-        text = json.dumps({**_cut(row, room), "truncated": True})
-        room //= 10
-    return text if len(text) <= LARGEST else json.dumps({**row, "payload": {}, "truncated": True})
-
-
-def _cut(value: Row, room: int) -> Row:
-    return {key: _shorter(one, room) for key, one in value.items()}
-
-
-def _shorter(value: object, room: int) -> object:
-    if isinstance(value, str):
-        return value if len(value) <= room else value[:room] + "…"
-    if isinstance(value, dict):
-        return {key: _shorter(one, room) for key, one in value.items()}
-    return [_shorter(one, room) for one in value] if isinstance(value, list) else value

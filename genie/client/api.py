@@ -13,6 +13,8 @@ from genie.client.asking import selection as _selection
 from genie.client.asking import to_path as _path
 from genie.client.daemon import Daemon
 from genie.client.messages import Messages
+from genie.client.needs import Needs
+from genie.client.permissions import Permissions
 from genie.client.running import Running
 from genie.client.schedules import Schedules
 from genie.client.teams import Teams
@@ -27,7 +29,7 @@ LONG = 300.0
 """Seconds for what starts or ends processes."""
 
 
-class Genie(Running, Telling, Schedules, Worktrees, Messages, Teams):
+class Genie(Running, Telling, Schedules, Worktrees, Messages, Permissions, Teams, Needs):
     """The verbs of genie as methods. `Genie()` is about the daemon of GENIE_HOME (`~/.genie`), which is started where
     it does not run; another `Daemon` can be given.
 
@@ -177,10 +179,16 @@ class Genie(Running, Telling, Schedules, Worktrees, Messages, Teams):
         layout: str | None = None,
         lead: str | None = None,
         limits: dict[str, str] | None = None,
+        native: bool | None = None,
+        repo: str | None = None,
+        worktrees: bool = False,
     ) -> Row:
-        """Make a team. `limits` are those of the spawn trees in it. Raises Conflict when there is one of that name."""
+        """Make a team. `limits` are those of the spawn trees in it; `native` says whether its members are those of a
+        team of Claude Code's own, None what the configuration says. Its agents work in `repo` where nothing nearer says
+        otherwise, with `worktrees` each in a git worktree of it. Raises Conflict when there is one of that name."""
         body: Row = {"name": name, "session": session, "layout": layout, "lead": lead, "cwd": _cwd()}
-        body["limits"] = limits or {}
+        body |= {"limits": limits or {}, "native": native, "env": _configuration()}
+        body |= {"repo": repo, "worktrees": worktrees}
         return self._row(self._daemon.request("POST", "/v1/teams", body))
 
     def close_team(self, name: str) -> Row:
@@ -265,3 +273,8 @@ def _absolute(path: str) -> str:
 
 def _agent(name: str, rest: str = "") -> str:
     return f"/v1/agents/{segment(name)}{rest}"
+
+
+def _configuration() -> dict[str, str]:
+    """By what a claude that is run from here finds its configuration."""
+    return {name: os.environ[name] for name in ("HOME", "CLAUDE_CONFIG_DIR") if name in os.environ}

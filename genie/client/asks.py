@@ -11,7 +11,8 @@ class Started(TypedDict, total=False):
 
     `env` and `tags` are added to it; `limits` are those of its spawn tree, such as {"children": "5"}; `ttl` is how long
     it may live, in seconds or as "30m"; `cwd` is relative to the caller's; `worktree` names a git worktree of its own,
-    and makes up a name for "". With `dry_run` nothing is started, and the answer tells what would be.
+    and makes up a name for "". `on_resume` is what it is told when it was brought back, "none" for nothing. With
+    `dry_run` nothing is started, and the answer tells what would be.
     """
 
     command: Sequence[str]
@@ -33,12 +34,13 @@ class Started(TypedDict, total=False):
     ttl: str | float | None
     limits: Mapping[str, str]
     worktree: str | None
+    on_resume: str | None
     dry_run: bool
 
 
 class Spawn(Started, total=False):
     """What a spawn may ask for. `restart` is on-failure, always or never; `session` a tmux session; `layout` mosaic or
-    vertical."""
+    vertical; `sdk` are wishes for provider claude-sdk: max_turns, max_budget in USD, effort, resume."""
 
     prompt: str | None
     new_window: bool
@@ -47,6 +49,7 @@ class Spawn(Started, total=False):
     session: str | None
     auto_resume: bool | None
     restart: str | None
+    sdk: Mapping[str, object]
 
 
 class Run(Started, total=False):

@@ -34,8 +34,9 @@ class PlacedRow(TypedDict):
 
 
 class AgentRow(PlacedRow):
-    """An agent, as `genie ls` has it. `root` is the top of its spawn tree; `exit_code` and `signal` are those of its
-    last process, once that has ended."""
+    """An agent, as `genie ls` has it. `meter` is what its status line has told last: `at`, `model`, `cost` in US
+    dollars, `context` in percent, `limits`. `root` is the top of its spawn tree; `exit_code` and `signal` are those of
+    its last process, once that has ended."""
 
     session_id: str | None
     parent: str | None
@@ -45,6 +46,7 @@ class AgentRow(PlacedRow):
     activity: str
     activity_since: str | None
     activity_source: str
+    meter: NotRequired[dict[str, Any] | None]
     resume_attempts: int
     max_resume_attempts: int
     auto_resume: bool
@@ -108,10 +110,12 @@ class RetryRow(RunRow):
 
 
 class InputRow(TypedDict):
-    """Whether a session has got a message."""
+    """Whether a session has got a message, or will: its `id` and its `state` as `send` tells them."""
 
     name: str
     session_id: str | None
+    id: str | None
+    state: str | None
     ok: bool
     error: NotRequired[ErrorRow]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Unpack
 
-from genie.client.asking import Row, caller, chosen
+from genie.client.asking import Row, caller, chosen, myself
 from genie.client.outcomes import Outcomes
 from genie.domain.errors import BadInput, Failed
 
@@ -85,10 +85,14 @@ class Running(Outcomes):
         team: str | None = None,
         tags: Iterable[str] = (),
         latest: bool = False,
+        envelope: bool = False,
+        cross_team: bool = False,
     ) -> list[InputRow]:
-        """Hand a message to sessions that are fed; None says that no more will come: they end once they have answered.
-        Of a team or a tag those are meant that read messages."""
-        body = chosen(sessions, team, tags, latest) | {"message": message}
+        """Give a message to sessions: to one that is fed it is handed over as it is, to an agent on a terminal it is
+        sent, with `envelope` so that it sees who wrote. None says that no more will come: sessions that are fed end
+        once they have answered. Of a team or a tag those are meant that read messages, without the agent that asks."""
+        said = {"message": message, "envelope": envelope, "cross_team": cross_team, "caller": myself()}
+        body = chosen(sessions, team, tags, latest) | said
         return list(self._daemon.request("POST", "/v1/sessions/input", body, timeout=LONG))
 
     def _check_said(self, ids: list[str]) -> None:

@@ -14,6 +14,9 @@ from genie.daemon.engine import Engine
 from genie.domain.errors import GenieError
 from genie.paths import project_of
 
+INSTALL = {"claude-sdk": "pip install 'genie-agents[sdk]'"}
+"""How to install what is no program of its own."""
+
 
 class Status(Enum):
     """How a check came out."""
@@ -90,7 +93,8 @@ def _providers(engine: Engine, _: Path) -> Iterator[Check]:
         except GenieError:
             continue
         if version is None:
-            yield Check(f"provider {name}", Status.WARN, "not installed", f"install it to spawn agents of {name}")
+            fix = INSTALL.get(name, f"install it to spawn agents of {name}")
+            yield Check(f"provider {name}", Status.WARN, "not installed", fix)
         else:
             yield Check(f"provider {name}", Status.OK, version)
     for problem in providers.problems():

@@ -6,7 +6,7 @@ engine comes back by itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from enum import Enum
 from threading import Event, RLock, Thread
@@ -17,17 +17,23 @@ import structlog
 from genie import bootstrap
 from genie.daemon.attention import Attention
 from genie.daemon.curator import UNTOLD, Curator
+from genie.daemon.envoy import Envoy
+from genie.daemon.herald import Herald
 from genie.daemon.leaving import Leaving
 from genie.daemon.pacemaker import Pacemaker
 from genie.daemon.postman import Postman
 from genie.daemon.reader import POLL, Reader
+from genie.daemon.rules import Rulekeeper
 from genie.daemon.timekeeper import Timekeeper, timetable
+from genie.domain.activity import Patience
 from genie.domain.errors import GenieError, RegistryAway
 from genie.domain.events import Event as Happening
 from genie.domain.events import Kind
 from genie.domain.session import Run
 from genie.paths import Home
 from genie.ports import Feed
+from genie.services.activity import Watched
+from genie.services.ask import withdraw_all
 from genie.services.world import World
 from genie.settings import Settings
 
@@ -61,7 +67,11 @@ class Engine:
         self.attention: Attention | None = None
         self._timekeeper: Timekeeper | None = None
         self._postman: Postman | None = None
+        self._herald: Herald | None = None
+        self._rules: Rulekeeper | None = None
+        self._envoy: Envoy | None = None
         self.leaving = Leaving()
+        self.dialogs = bootstrap.dialogs()
         self.on_taken_over: Callable[[], None] = lambda: None
         self._world: World | None = None
         self._open: bootstrap.Open | None = None
@@ -187,6 +197,7 @@ class Engine:
 
     def _begin(self, opened: bootstrap.Open) -> None:
         world = bootstrap.open_world(self.home, self.configured, opened.registry, self.database, watch=self._watch)
+        withdraw_all(world)
         resume = self.configured.resume
         pacemaker = Pacemaker(
             world,
@@ -196,10 +207,19 @@ class Engine:
             away_since=opened.registry.last_beat(world.host),
             registry_away=self._away,
             registry_back=self._ready,
+            titles=self._titled,
         )
         self._world, self.pacemaker = world, pacemaker
         self.reader = Reader(world, bootstrap.wakes(poll=POLL))
-        self.attention = Attention(world, bootstrap.signs(), bootstrap.wakes(poll=POLL), opened.feed)
+        self.attention = Attention(
+            world,
+            bootstrap.signs(),
+            bootstrap.wakes(poll=POLL),
+            opened.feed,
+            patience=Patience(stall=self.configured.activity.stall_after),
+            accepts=self.configured.claude.accept_dialogs,
+        )
+        self._tell_of(world, opened.feed)
         self._record(Kind.DAEMON_STARTED)
         self.attention.start()
         self.reader.start()
@@ -210,14 +230,39 @@ class Engine:
         self._curator.start()
         self._postman = Postman(world, opened.feed)
         self._postman.start()
+        self._envoy = Envoy(world, opened.feed, self.attention.told)
+        self._envoy.start()
+
+    def _tell_of(self, world: World, feed: Feed) -> None:
+        """Have people told of what happens, and their commands run."""
+        rules = [one.rule for one in self.configured.on]
+        self._rules = Rulekeeper(
+            world, feed, bootstrap.programs_of(self.home), rules, bootstrap.memory(self.home, "rules")
+        )
+        self._rules.start()
+        outlets, wishes = bootstrap.outlets(self.home), self.configured.notify.wishes
+        self._herald = Herald(world, feed, outlets, wishes, bootstrap.memory(self.home, "notices"))
+        self._herald.start()
+
+    def _tell_no_more(self) -> None:
+        herald, rules = self._herald, self._rules
+        self._herald = self._rules = None
+        if herald:
+            herald.stop()
+        if rules:
+            rules.stop()
 
     def _close(self) -> None:
         pacemaker, timekeeper, opened, reader = self.pacemaker, self._timekeeper, self._open, self.reader
         attention, postman = self.attention, self._postman
         self._postman = None
         self._world = self._open = self.pacemaker = self._timekeeper = self.reader = self.attention = None
+        self._tell_no_more()
         if postman:
             postman.stop()
+        envoy, self._envoy = self._envoy, None
+        if envoy:
+            envoy.stop()
         curious, self._curator = self._curator, None
         if curious:
             curious.stop()
@@ -264,6 +309,14 @@ class Engine:
             attention.ended(run)
         if pacemaker:
             pacemaker.look_at(agent)
+
+    def _titled(self, titles: Mapping[UUID, str]) -> None:
+        if self.attention:
+            self.attention.titles(titles)
+
+    def seen(self, run: UUID | None) -> Watched | None:
+        """What is known now of what a live run is doing; None where nobody watches it."""
+        return self.attention.seen(run) if self.attention else None
 
     def hooked(self, name: str, payload: str, at: float | None, *, token: str, run: str | None) -> None:
         """A hook of an agent has told something. Raises RegistryAway."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from threading import Condition, Thread
@@ -38,7 +38,8 @@ REST, LONGEST_REST = 2.0, 0.2
 class Pacemaker:
     """One thread makes the passes; a pool does the errands; APScheduler says when.
 
-    `registry_away` is told when a pass finds no registry, `registry_back` when one finds it again.
+    `registry_away` is told when a pass finds no registry, `registry_back` when one finds it again; `titles` is told
+    those of the panes at each pass.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class Pacemaker:
         away_since: datetime | None,
         registry_away: Callable[[GenieError], None],
         registry_back: Callable[[], None],
+        titles: Callable[[Mapping[UUID, str]], None] = lambda _: None,
     ) -> None:
         self._world = world
         self._heartbeat = heartbeat
@@ -58,6 +60,7 @@ class Pacemaker:
         self._away_since = away_since
         self._registry_away = registry_away
         self._registry_back = registry_back
+        self._titles = titles
         self._wanted = Condition()
         self._everything = False
         self._some: set[UUID] = set()
@@ -144,6 +147,7 @@ class Pacemaker:
             if not self.passes:  # the daemon before may have died right after its start
                 self._world.launches.forget_token(run.id)
             self._world.watch(run)
+        self._titles(done.titles)
         for ended in done.left:
             # Not in the agent's flight: what is left is this run's, which nobody else has.
             self._errands.submit(self._leave, ended)

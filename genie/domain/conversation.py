@@ -145,6 +145,8 @@ def roped(pieces: tuple[str, ...], text: str) -> tuple[str, ...]:
 
 # ---- what it comes to -----------------------------------------------------------------------
 
+OVER_BUDGET = "error_max_budget_usd"
+"""How claude names the end of a turn that has cost more than it may."""
 STDOUT_KEPT = 2**20
 """Characters of a command's output that are at least kept as its result: the last ones."""
 
@@ -153,7 +155,8 @@ STDOUT_KEPT = 2**20
 class Outcome:
     """What a session has come to so far. `final` is the result its program named last, `last` the last message of
     the model itself, `stdout` the end of a command's output in pieces: `text` chooses. `turns` are those that the
-    program counted. `limited_until` is None, too, where the end of a limit is not known."""
+    program counted. `limited_until` is None, too, where the end of a limit is not known. `overspent` says that the
+    last turn has ended since it was over its budget."""
 
     final: str | None = None
     last: str | None = None
@@ -163,6 +166,7 @@ class Outcome:
     tokens: Tokens = field(default_factory=Tokens)
     turns: int = 0
     structured: object = None
+    overspent: bool = False
     limited: bool = False
     limited_until: datetime | None = None
     ended: bool = False
@@ -191,8 +195,10 @@ def _message(outcome: Outcome, payload: Mapping[str, object]) -> Outcome:
 
 
 def _status(outcome: Outcome, payload: Mapping[str, object]) -> Outcome:
-    if payload.get("status") != "api_error" or payload.get("parent") is not None:
-        return replace(outcome, turns=outcome.turns + max(whole(payload.get("turns")), 0))
+    status = payload.get("status")
+    if status != "api_error" or payload.get("parent") is not None:
+        spent = outcome.overspent and status != "session_ready"  # its program was started anew, and may spend again
+        return replace(outcome, turns=outcome.turns + max(whole(payload.get("turns")), 0), overspent=spent)
     return replace(outcome, is_error=True, error=words(payload.get("text")) or words(payload.get("error")))
 
 
@@ -218,6 +224,7 @@ def _result(outcome: Outcome, payload: Mapping[str, object]) -> Outcome:
         error=(words(payload.get("error")) or text or "failed") if failed else None,
         turns=outcome.turns + max(whole(payload.get("turns")), 0),
         structured=outcome.structured if structured is None else structured,
+        overspent=payload.get("subtype") == OVER_BUDGET,
     )
 
 

@@ -13,6 +13,7 @@ GenieError
 │   ├── LimitReached one of the limits of a spawn tree; `limit`, `max` and `now` are in its details
 │   └── Foreign      a pane that is not, or no longer, genie's
 ├── NotAllowed       the state or the budget of an agent does not allow it
+│   └── Drafted      somebody's draft stands where something is to be typed
 ├── Unreachable      tmux, PostgreSQL or the daemon does not answer; says nothing about any agent
 │   ├── RegistryAway
 │   │   └── NewerSchema  the registry was written by a newer genie
@@ -88,6 +89,10 @@ class Foreign(Refused):
 
 class NotAllowed(GenieError):
     code = "not_allowed"
+
+
+class Drafted(NotAllowed):
+    code = "drafted"
 
 
 class Unreachable(GenieError):

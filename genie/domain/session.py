@@ -41,7 +41,8 @@ class Attend:
 
     `screen` is the form in which the pane shows it, `form` the one in which its log is read. `keep_open` leaves its
     input open. `timeout` is how long it may run. `keep` leaves its pane after a success. `schema` is the path of the
-    JSON schema that its result must fit. `inject` says that it is told the results of those it waited for.
+    JSON schema that its result must fit. `inject` says that it is told the results of those it waited for. `lasting`
+    is one that was spawned, as an interactive one is: it has no task, and lasts until it is ended.
     """
 
     screen: str
@@ -51,6 +52,7 @@ class Attend:
     keep: bool = False
     schema: str | None = None
     inject: bool = False
+    lasting: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +62,8 @@ class Session:
     `provider_session` is the provider's own id: ours where the provider takes one, captured from
     the provider where it does not, None until then. `prompted` is set once a run of the session has
     started, so that the first prompt is never given twice. `attend` is None for an interactive one.
-    `retried_from` is the session of which it is another try.
+    `retried_from` is the session of which it is another try. `on_resume` is what a resumed agent is told: a text,
+    "none" for nothing, or None for what genie has to say of it.
     """
 
     id: UUID
@@ -74,6 +77,7 @@ class Session:
     prompted: bool = False
     attend: Attend | None = None
     retried_from: UUID | None = None
+    on_resume: str | None = None
 
     @property
     def way(self) -> Way:
@@ -132,6 +136,7 @@ class PaneSeen:
     window_id: str
     width: int = 0
     height: int = 0
+    title: str = ""
 
     def is_of(self, run: UUID) -> bool:
         """The pane was started for that run: by its command line, which follows a respawn."""
@@ -260,8 +265,8 @@ class Standing:
     @property
     def _limited(self) -> bool:
         """Whether a session that is run to its end was held up by a usage limit: it goes on after it."""
-        attended = self.session is not None and self.session.attend is not None
-        return attended and self.agent.limited_until is not None
+        attend = self.session.attend if self.session else None
+        return attend is not None and not attend.lasting and self.agent.limited_until is not None
 
     def past(self, *, resumable: bool, now: datetime) -> Past:
         """What `resume.decide` needs to know. `resumable` is the provider's word on the session."""

@@ -23,6 +23,10 @@ class Layout(Enum):
 class Team:
     """A named group of agents with a tmux session of its own. `spawn` is what it wishes for the spawn trees in it.
 
+    Who is spawned into one with a `repo` works there, unless something nearer says where; with `worktrees` each new
+    agent that converses gets a git worktree of its own. The members of a `native` one are those of a team of Claude
+    Code's own, too, where their program can be.
+
     One that is archived is in no list and in no tier; one that was disbanded is there for its former agents alone, and
     its name is free.
     """
@@ -37,6 +41,9 @@ class Team:
     spawn: Wish = field(default_factory=Wish)
     archived_at: datetime | None = None
     disbanded_at: datetime | None = None
+    native: bool = False
+    repo: str | None = None
+    worktrees: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ class Member:
     permission_mode: PermissionMode | None = None
     tags: tuple[str, ...] = ()
     description: str | None = None
+    on_resume: str | None = None
     cwd: str | None = None
     env: tuple[tuple[str, str], ...] = ()
     worktree: bool = False
@@ -67,6 +68,7 @@ class TeamFile:
     session: str | None = None
     layout: Layout | None = None
     lead: str | None = None
+    native: bool | None = None
     limits: Wish = field(default_factory=Wish)
     limits_said: Mapping[str, object] = field(default_factory=dict)
     members: tuple[Member, ...] = ()
@@ -231,6 +233,7 @@ def differences(file: TeamFile, team: Team) -> dict[str, tuple[object, object]]:
     said = {
         "layout": (team.layout, file.layout.value if file.layout else team.layout),
         "lead": (team.lead, file.lead or team.lead),
+        "native": (team.native, team.native if file.native is None else file.native),
         "limits": (team.spawn, file.limits if file.limits != Wish() else team.spawn),
     }
     return {key: pair for key, pair in said.items() if pair[0] != pair[1]}

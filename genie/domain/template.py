@@ -33,7 +33,7 @@ class Template:
     """One AGENTS.md, checked. None means "not said": the configuration or the provider decides.
 
     `checksum` is the SHA-256 of the file, `source` its path, `prompt` its body. `spawn` is what it
-    wishes for the spawn trees of its agents.
+    wishes for the spawn trees of its agents, `cross_team` says that they may write to other teams, or names these.
     """
 
     name: str
@@ -68,6 +68,11 @@ class Template:
     cwd: str | None = None
     worktree: bool = False
     stdin: bool = False
+    cross_team: bool | tuple[str, ...] = False
+
+    def writes_to(self, team: str) -> bool:
+        """Whether its agents may send messages to that other team without being told to each time."""
+        return self.cross_team if isinstance(self.cross_team, bool) else team in self.cross_team
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,9 @@ from genie.ports.feed import Feed, Subscription
 from genie.ports.files import Launches, LogPiece, Places, RunLogs, TeamFiles, Templates
 from genie.ports.garbage import Archive, Heap, Leaving, Leavings, Weighed
 from genie.ports.messages import Channels, Messages, MessagesTx
+from genie.ports.native import NativeTeams
+from genie.ports.notices import Desktop, Memory, Programs, Ran
+from genie.ports.permissions import Dialogs, Permissions, PermissionsTx
 from genie.ports.processes import Lineage, Processes, Rooted, Watcher
 from genie.ports.providers import Ask, Attended, Plan, Provider, Providers, Task
 from genie.ports.recordings import Inputs, Recordings
@@ -25,7 +28,7 @@ from genie.ports.supplies import (
     Worktrees,
     WorktreeState,
 )
-from genie.ports.terminal import Face, Terminal
+from genie.ports.terminal import Face, Onlooker, Terminal
 
 __all__ = [
     "Alarms",
@@ -37,6 +40,8 @@ __all__ = [
     "Calendar",
     "Channels",
     "Clock",
+    "Desktop",
+    "Dialogs",
     "Digest",
     "Digests",
     "Face",
@@ -52,13 +57,20 @@ __all__ = [
     "Library",
     "Lineage",
     "LogPiece",
+    "Memory",
     "Messages",
     "MessagesTx",
+    "NativeTeams",
+    "Onlooker",
+    "Permissions",
+    "PermissionsTx",
     "Places",
     "Plan",
     "Processes",
+    "Programs",
     "Provider",
     "Providers",
+    "Ran",
     "ReadAttachment",
     "Recordings",
     "Registry",

@@ -72,6 +72,12 @@ class Places(Protocol):
         """The absolute path of an existing directory, `path` seen from `base`. Raises BadInput."""
         ...
 
+    def changes(self, directory: str, *, env: Mapping[str, str]) -> Sequence[str] | None:
+        """What is changed in the git work tree around a directory: the first lines of `git status --short`, found in a
+        moment or not at all. Nothing of the repository is run and nothing is waited for. None where it is no work
+        tree, or that cannot be told; git is the one of that environment."""
+        ...
+
 
 class Launches(Protocol):
     """Private files that carry what must not stand on a command line or in the registry."""
@@ -96,6 +102,10 @@ class Launches(Protocol):
 
     def told(self, of: UUID) -> None:
         """What was kept has been handed over: it is not given again. Its file stays to be read."""
+        ...
+
+    def untold(self, of: UUID) -> None:
+        """It was handed over, and nobody has taken it: it is given again."""
         ...
 
     def keep_token(self, run: UUID, token: str) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
 from genie.domain.message import Channel, Message
 from genie.domain.session import Standing
+from genie.ports.garbage import Heap
 
 
 class MessagesTx(Protocol):
@@ -32,12 +34,20 @@ class MessagesTx(Protocol):
         ...
 
     def last_claim(self, agent: UUID) -> datetime | None:
-        """When a message was last handed over to that agent, so far as is known."""
+        """When a message whose turn is not known to be over was last handed over to that agent, so far as is known."""
         ...
 
 
 class Messages(Protocol):
     """What is read of messages. Every method raises RegistryAway."""
+
+    def old_messages(self, host: str, *, before: datetime) -> Heap:
+        """Those to agents of that host that were settled before then, and whose answers nobody waits for."""
+        ...
+
+    def drop_messages(self, host: str, *, before: datetime) -> int:
+        """Remove these; how many they were."""
+        ...
 
     def find_messages(self, messages: Sequence[UUID]) -> list[Message]:
         """These, in their order; strangers are absent."""
@@ -57,6 +67,23 @@ class Messages(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Socket:
+    """Where a process takes messages: the path, and a word by which it knows who may send some."""
+
+    path: str
+    token: str | None
+
+
+class Sockets(Protocol):
+    """Processes of providers that take messages of others. Never raises."""
+
+    def find(self, provider: str, *, env: Mapping[str, str], cwd: str, argv: Sequence[str], pid: int) -> Socket | None:
+        """The socket of that process. None for one that has none, and for one that would keep what comes there back
+        until a person has seen it."""
+        ...
+
+
 class Channels(Protocol):
     """The ways in which messages get into sessions."""
 
@@ -64,8 +91,19 @@ class Channels(Protocol):
         """Those into a conversation of that provider on a terminal, the best first."""
         ...
 
+    def listens(self, to: Standing) -> bool:
+        """Whether the agent's present process has a socket for messages, and takes in what comes there without asking
+        a person first. Never raises."""
+        ...
+
+    def idle_since(self, to: Standing) -> datetime | None:
+        """Since when the agent's present program says of itself that it is idle; None where it says nothing, or
+        something else. Never raises."""
+        ...
+
     def hand_over(self, channel: Channel, to: Standing, text: str) -> None:
         """Give that text to the agent's present run, whole. Raises Unproven where it may have got it, or a part of it.
         Every other error says that it got nothing: NotAllowed that this is a bad moment (a dialog is open, somebody
-        reads in copy mode), Foreign, Failed, TimedOut or TerminalAway that it could not be done."""
+        reads in copy mode; Drafted for a draft in its box), Foreign, Failed, TimedOut or TerminalAway that it could not
+        be done."""
         ...

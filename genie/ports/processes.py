@@ -77,6 +77,15 @@ class Processes(Protocol):
         What it starts later is in it, too. `memory` is the most it may use, in bytes."""
         ...
 
+    def starved(self, run: UUID) -> bool:
+        """Whether the kernel has killed something of a run since it had no memory left: known as long as the cgroup of
+        the run is there."""
+        ...
+
+    def of_this_boot(self, started: str) -> bool:
+        """Whether a start time is of the present boot of the host."""
+        ...
+
     def confinement(self) -> str:
         """What holds runs and measures their memory on this machine, in one line for people."""
         ...

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
@@ -16,7 +16,8 @@ from genie.domain.words import PermissionMode
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
     """What a spawn wants of a provider. `prompt_file` is where a prompt lies that is too long for
-    a command line; `skill` is run before the prompt, `skills` are told about."""
+    a command line; `skill` is loaded before the prompt, and so are `skills` where there is one. `sdk` are wishes for
+    the one provider that knows them, by the names of its flags: max_turns, max_budget, effort, resume."""
 
     session: UUID
     name: str
@@ -38,6 +39,7 @@ class Ask:
     add_dirs: tuple[str, ...]
     extra_args: tuple[str, ...]
     env: Mapping[str, str]
+    sdk: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

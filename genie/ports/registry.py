@@ -20,6 +20,7 @@ from genie.domain.usage import Sample
 from genie.ports.digests import Digests
 from genie.ports.garbage import Archive
 from genie.ports.messages import Messages, MessagesTx
+from genie.ports.permissions import Permissions, PermissionsTx
 from genie.ports.schedules import Schedules, SchedulesTx
 from genie.ports.searching import Library
 from genie.ports.teams import Teams, TeamsTx
@@ -121,7 +122,7 @@ class OutcomesTx(Protocol):
         ...
 
 
-class Tx(OutcomesTx, SchedulesTx, MessagesTx, TeamsTx, Protocol):
+class Tx(OutcomesTx, SchedulesTx, MessagesTx, PermissionsTx, TeamsTx, Protocol):
     """One open transaction. Events are written at its end, so that the order of their ids is the
     order of commits and the lock on that order is held shortly."""
 
@@ -266,7 +267,7 @@ class Outcomes(Protocol):
         ...
 
 
-class Registry(Vitals, Outcomes, Schedules, Messages, Teams, Digests, Archive, Library, Protocol):
+class Registry(Vitals, Outcomes, Schedules, Messages, Permissions, Teams, Digests, Archive, Library, Protocol):
     """PostgreSQL. Every method raises RegistryAway when it does not answer."""
 
     def begin(self) -> AbstractContextManager[Tx]:

@@ -7,6 +7,8 @@ from datetime import datetime
 from typing import Protocol
 
 from genie.domain.activity import Evidence
+from genie.domain.meter import Meter
+from genie.domain.startup import Dialog, Shown
 
 
 class Signs(Protocol):
@@ -28,10 +30,22 @@ class Signs(Protocol):
         """What that file says now; None where there is none, or it is that of another process."""
         ...
 
-    def dialog(self, provider: str, *, env: Mapping[str, str], cwd: str, argv: Sequence[str]) -> str:
-        """The dialog that it will show at its start, by its configuration, in words; empty for none."""
+    def dialog(self, provider: str, *, env: Mapping[str, str], cwd: str, argv: Sequence[str]) -> Dialog | None:
+        """The dialog that it will show at its start, by its configuration; None for none."""
+        ...
+
+    def shown(self, provider: str, screen: str) -> Shown | None:
+        """The dialog of its start that is on that screen; None for any other, and where it is not quite sure."""
         ...
 
     def hook(self, provider: str, event: str, payload: str, *, at: datetime) -> Evidence | None:
         """What a hook of it has told: its event's name, and the JSON that the hook was given. None for nothing."""
+        ...
+
+    def meter(self, provider: str, event: str, payload: str, *, at: datetime) -> Meter | None:
+        """What its status line was given, where that event is of the status line."""
+        ...
+
+    def title(self, provider: str, title: str, *, at: datetime) -> Evidence | None:
+        """What the title of its pane tells; None for nothing."""
         ...

@@ -60,6 +60,10 @@ class Worktrees(Protocol):
         no branch can have, Refused for a repository without commits, Conflict where a branch `genie` is in the way."""
         ...
 
+    def check(self, repo_dir: str) -> None:
+        """Raises what `make` raises for that directory, whatever the name."""
+        ...
+
     def state(self, path: str) -> WorktreeState:
         """`uncommitted` comes before `unpushed`: commits of its branch, or of what is checked out, that no other ref
         holds, be it one of a remote. `gone`: the directory is not there any more. `unknown`: git does not know it any

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
@@ -19,6 +20,18 @@ class Face:
     state: str
     resumes: str
     color: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Onlooker:
+    """A client of a tmux server: its session, the pane that is active there, and when a key was pressed last. `screen`
+    is False for a program that only listens (control mode)."""
+
+    client: str
+    session: str
+    pane: str
+    touched: datetime
+    screen: bool
 
 
 class Terminal(Protocol):
@@ -46,8 +59,9 @@ class Terminal(Protocol):
         """Close the pane, if it is there, and re-flow its window where that is genie's."""
         ...
 
-    def capture(self, pane: PaneIdentity, *, lines: int | None) -> str:
-        """The pane's text: the visible screen, or the last `lines` with its history."""
+    def capture(self, pane: PaneIdentity, *, lines: int | None, styled: bool = False) -> str:
+        """The pane's text: the visible screen, or the last `lines` with its history; with `styled` with the escapes
+        of its colours."""
         ...
 
     def record(self, pane: PaneIdentity, path: str) -> None:
@@ -74,6 +88,20 @@ class Terminal(Protocol):
 
     def in_mode(self, pane: PaneIdentity) -> bool:
         """Whether the pane is in a mode of tmux's own, which takes the keys."""
+        ...
+
+    def onlookers(self, socket: str) -> list[Onlooker]:
+        """The clients of that server; none where no server runs."""
+        ...
+
+    def announce(self, socket: str, client: str, text: str, *, lasting: timedelta) -> None:
+        """Show a line at the bottom of that client's screen, until it is over or a key is pressed; nothing for a client
+        that has gone."""
+        ...
+
+    def ring(self, pane: PaneIdentity) -> bool:
+        """Have the pane's window flagged, as its bell would, and the clients' bells rung. Nothing is typed, and no
+        option of the user's is changed. False where the window has gone."""
         ...
 
     def nudge(self, server: ServerIdentity) -> None:

@@ -14,6 +14,7 @@ from genie.services.capture import capture
 from genie.services.clear import end_container
 from genie.services.family import bring_family
 from genie.services.limits import check_tree_room
+from genie.services.resuming_note import resuming_note
 from genie.services.start import start
 from genie.services.world import World
 
@@ -26,10 +27,13 @@ def claim(world: World, seen: Standing, *, why: Why, attempt: int) -> Standing:
     The caller has the agent's flight. Raises Stale when somebody changed it since it was `seen`, Refused when
     the host is full, and what `start` raises.
     """
-    capture(world, seen)
+    session = capture(world, seen)
+    told = resuming_note(world, replace(seen, session=session))
     with world.registry.begin() as tx:
         tx.lock_name(seen.agent.name)
         claimed = claim_in(world, tx, seen, why=why, attempt=attempt)
+        if told is not None and claimed.run:
+            world.launches.keep_prompt(claimed.run.id, told)
         world.fault("resume.before_commit")
     world.fault("resume.claimed")
     end_leftovers(world, seen)

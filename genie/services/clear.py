@@ -36,8 +36,8 @@ def is_over(standing: Standing) -> bool:
     """Whether nobody will go on with the session: it was killed, or was one to be run to its end."""
     if standing.agent.life is Life.TERMINATED:
         return True
-    attended = standing.session is not None and standing.session.attend is not None
-    return attended and standing.agent.life in (Life.DONE, Life.FAILED)
+    attend = standing.session.attend if standing.session else None
+    return attend is not None and not attend.lasting and standing.agent.life in (Life.DONE, Life.FAILED)
 
 
 def end_container(world: World, standing: Standing) -> None:

@@ -74,7 +74,7 @@ def understand(world: World, order: Order, template: Template | None, rules: Rul
     layout = one_of("layout", order.layout, Layout) if order.layout else None
     color = one_of("colour", order.color, Color) if order.color else None
     restart = one_of("restart policy", order.restart, Restart) if order.restart else None
-    asked = order.cwd or (template.cwd if template else None) or "."
+    asked = order.cwd or (template.cwd if template else None) or (team.repo if team else None) or "."
     return Wishes(
         permission_mode=mode,
         layout=layout or (template.layout if template else None) or (Layout(team.layout) if team else rules.layout),
@@ -230,6 +230,7 @@ def ask_of(order: Order, template: Template | None, wishes: Wishes, birth: Birth
         add_dirs=(kept.add_dirs if kept else ()) + (order.assignment.add_dirs if order.assignment else ()),
         extra_args=(kept.extra_args if kept else ()) + order.extra_args,
         env=wishes.base_env,
+        sdk=order.sdk,
     )
 
 
@@ -244,6 +245,22 @@ def task_of(assignment: Assignment) -> Task:
         schema=assignment.schema,
         size=assignment.size,
     )
+
+
+def is_fed(provider: Provider) -> bool:
+    """Whether its agents have no screen of their own, and read what they are fed."""
+    return Way.STREAMING in provider.ways and Way.INTERACTIVE not in provider.ways and provider.conversational
+
+
+def held(
+    provider: Provider, ask: Ask, assignment: Assignment | None, wishes: Wishes
+) -> tuple[Plan, Attend | None, str | None]:
+    """What is run; how it is attended to and what it reads first, where nobody types into it."""
+    if assignment is None and not is_fed(provider):
+        return provider.plan(ask), None, None
+    attended = provider.attended(ask, task_of(assignment) if assignment else Task(way=Way.STREAMING))
+    attend = attend_of(attended, assignment or Assignment(keep=True), wishes)
+    return attended.plan, replace(attend, lasting=assignment is None), attended.stdin
 
 
 def attend_of(attended: Attended, assignment: Assignment, wishes: Wishes) -> Attend:

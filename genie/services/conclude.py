@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from genie.domain.agent import Agent, End, Life
+from genie.domain.agent import Agent, End, Life, Reason
 from genie.domain.conversation import Outcome
 from genie.domain.envelope import SessionResult
 from genie.domain.errors import GenieError
@@ -51,10 +51,14 @@ def ending(world: World, standing: Standing) -> Ending:
 
 
 def verdict(session: Session | None, life: Life, ending: Ending) -> tuple[Life, str | None]:
-    """The state of a session that left by itself with exit code 0, and the reason where it is `failed`: its program can
-    say that it has failed all the same, and its result may not fit. One that has met a usage limit is `dead`: it goes
-    on once the limit is over."""
+    """The state of a session that left by itself, and the reason where it is `failed`. With exit code 0 its program can
+    say that it has failed all the same, and its result may not fit; one that has met a usage limit is `dead`: it goes
+    on once the limit is over. One that has spent its budget has failed for good, and an agent is not judged by the
+    last of its turns."""
     outcome = ending.outcome
+    if session is not None and session.attend is not None and session.attend.lasting:
+        spent = outcome.overspent and life in (Life.DONE, Life.DEAD)
+        return (Life.FAILED, Reason.QUOTA.value) if spent else (life, None)
     if life is not Life.DONE or session is None or session.attend is None:
         return life, None
     if outcome.limited and outcome.limited_until:

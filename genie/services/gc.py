@@ -39,6 +39,7 @@ def gc(world: World, *, age: timedelta, force: bool = False) -> list[Pile]:
         *(_pile(world, what, look_at, before, force=force) for what, look_at in kinds),
         _events(world, before, force=force),
         _samples(world, before, force=force),
+        _messages(world, before, force=force),
     ]
 
 
@@ -192,3 +193,10 @@ def _samples(world: World, before: datetime, *, force: bool) -> Pile:
     heap = world.registry.old_samples(before=before)
     removed = world.registry.drop_samples(before=before) if force and heap.count else 0
     return Pile(what="samples", heap=heap, removed=removed)
+
+
+def _messages(world: World, before: datetime, *, force: bool) -> Pile:
+    """Those of which nothing more will come: a key that one of them had is free again."""
+    heap = world.registry.old_messages(world.host, before=before)
+    removed = world.registry.drop_messages(world.host, before=before) if force and heap.count else 0
+    return Pile(what="messages", heap=heap, removed=removed)

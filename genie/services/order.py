@@ -61,7 +61,7 @@ class Order:
     """A spawn as it was typed. None and empty mean "not said". With an `assignment` it is a session that is run to its
     end, or streams; without one it is interactive. `bonds` are the sessions that it has to do with, in their order.
     `worktree` is that of an interactive one, "" where no name was given; `fire` is that of the schedule which starts
-    it, and is settled with it."""
+    it, and is settled with it. `sdk` are the wishes that one provider knows: max_turns, max_budget, effort, resume."""
 
     name: str
     caller: Caller
@@ -79,9 +79,11 @@ class Order:
     plan_mode: bool = False
     permission_mode: str | None = None
     extra_args: tuple[str, ...] = ()
+    sdk: Mapping[str, object] = field(default_factory=dict)
     cwd: str | None = None
     session: str | None = None
     auto_resume: bool | None = None
+    on_resume: str | None = None
     env: Mapping[str, str] = field(default_factory=dict)
     tags: tuple[str, ...] = ()
     description: str | None = None
@@ -104,11 +106,13 @@ class Order:
             "--plan-mode": self.plan_mode,
             "--permission-mode": self.permission_mode,
             "--extra-args": self.extra_args,
+            "--sdk-*": self.sdk,
             "--cwd": self.cwd,
             "--env": self.env,
             "--provider": self.provider,
             "--limit": self.limits,
             "--worktree": self.worktree is not None,
+            "--on-resume": self.on_resume,
             "-- COMMAND": self.command,
         }
         return tuple(flag for flag, value in said.items() if value)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from genie.domain.agent import Agent, Placement, Resume, SpawnDecision, decide_spawn
 from genie.domain.errors import BadInput, LimitReached, NotFound
+from genie.domain.resume_note import check_on_resume
 from genie.domain.session import Standing
 from genie.domain.team import Resolution, Team, tmux_name
 from genie.domain.template import Template
@@ -54,10 +55,22 @@ class Planned:
     limits: Limits
     warnings: tuple[str, ...]
     supplied: Supplied | None = None
+    worktrees: bool = False
+    """Whether its team gives it a worktree of its own."""
+
+    @property
+    def on_resume(self) -> str | None:
+        """What it is told when it was brought back: a text, "none", or None for a note of genie's. What keeps no
+        conversation is told nothing."""
+        if not self.provider.conversational:
+            return None
+        return self.order.on_resume or (self.template.on_resume if self.template else None)
 
 
 DEFAULT_PROVIDER = "claude"
 """Who is run where nothing else is said."""
+SDK = "claude-sdk"
+"""The provider that the wishes `sdk` of an order are for."""
 
 
 class OverLimit(Exception):
@@ -81,6 +94,7 @@ def plan(world: World, tx: Tx, order: Order, scene: Scene) -> Planned:
     team = scene.team(resolution.team)
     wishes = understand(world, order, template, rules, team)
     order = _with_its_command(order, provider, row)
+    _check_on_resume(order, provider)
     same = agent is not None and agent.provider == provider.name
     resumable = same and provider.conversational and not order.command and order.assignment is None
     kin = kin_of(tx, scene.parent, row=agent)
@@ -100,7 +114,8 @@ def plan(world: World, tx: Tx, order: Order, scene: Scene) -> Planned:
         placement=placement,
         kin=kin,
         limits=limits_of(kin.parent, rules.limits, *_wishes(kin, team, resolution, wishes)),
-        warnings=scene.warnings + _warnings(order, decision, placement, team, resolution),
+        warnings=scene.warnings + _warnings(order, decision, placement, team, resolution) + _unknown(order, provider),
+        worktrees=bool(team and team.worktrees and provider.conversational and order.assignment is None),
     )
 
 
@@ -161,6 +176,17 @@ def _provider_name(world: World, order: Order, template: Template | None, role: 
     )
 
 
+def _check_on_resume(order: Order, provider: Provider) -> None:
+    if order.on_resume is None:
+        return
+    check_on_resume(order.on_resume)
+    if not provider.conversational:
+        raise BadInput(
+            f"provider {provider.name} takes no --on-resume: it keeps no conversation",
+            hint="its command is run again as it was",
+        )
+
+
 def _is_plain_command(world: World, order: Order, row: Standing | None) -> bool:
     """Whether the name is that of a command, and nothing else is asked of it now."""
     if row is None or row.session is None or order.role is not None:
@@ -173,6 +199,13 @@ def _with_its_command(order: Order, provider: Provider, row: Standing | None) ->
     if order.command or provider.conversational or row is None or row.session is None:
         return order
     return replace(order, command=row.session.launch.argv) if row.session.provider == provider.name else order
+
+
+def _unknown(order: Order, provider: Provider) -> tuple[str, ...]:
+    """What is said of wishes that only another provider knows."""
+    if not order.sdk or provider.name == SDK:
+        return ()
+    return (f"--sdk-* is for provider {SDK}; ignored by {provider.name}",)
 
 
 def _warnings(

@@ -76,7 +76,7 @@ class Errand:
 class Pass:
     """What a pass has found: errands, agents to look at again soon, when a wait ends, and errors by agent. `ending`
     are those that are wanted to end, `left` those whose run is over, to be left; `look_at_all` asks for another
-    pass at once; `quotas` says that an agent has a memory quota."""
+    pass at once; `quotas` says that an agent has a memory quota; `titles` are those of the panes, by their runs."""
 
     away_since: datetime | None = None
     errands: list[Errand] = field(default_factory=list)
@@ -90,6 +90,7 @@ class Pass:
     left: list[Standing] = field(default_factory=list)
     look_at_all: bool = False
     quotas: bool = False
+    titles: dict[UUID, str] = field(default_factory=dict)
 
     def wait_until(self, until: datetime | None) -> None:
         if until and (self.wake_at is None or until < self.wake_at):
@@ -117,6 +118,10 @@ class View:
 
     def snapshots(self) -> list[Snapshot]:
         return [snapshot for snapshot in self._snapshots.values() if snapshot]
+
+    def titles(self) -> dict[UUID, str]:
+        panes = (seen for snapshot in self.snapshots() for seen in snapshot.panes)
+        return {seen.command_run: seen.title for seen in panes if seen.command_run and seen.title and not seen.dead}
 
     def server(self, server: ServerIdentity) -> Server:
         if server not in self._servers:
@@ -165,6 +170,7 @@ def reconcile(
         except GenieError as error:
             done.errors[standing.agent.name] = error
     done.away = view.away()
+    done.titles = view.titles()
     if only is None:
         done.strangers = strangers_in(standings, view.snapshots())
     return done
@@ -267,7 +273,7 @@ def _count_missed(world: World, standing: Standing, missed: int) -> Run | None:
 def _declare(world: World, standing: Standing, seen: Look, done: Pass, *, at: datetime) -> Standing:
     """The run has ended: write how, and what that makes of the agent."""
     now = world.clock.now()
-    said = ending(world, standing) if seen.end.left_by_itself else Ending()
+    said = ending(world, standing) if seen.end.left_by_itself or _may_overspend(standing) else Ending()
     with world.registry.begin() as tx:
         tx.lock_name(standing.agent.name)
         current = held(tx, standing.agent.id)
@@ -275,8 +281,8 @@ def _declare(world: World, standing: Standing, seen: Look, done: Pass, *, at: da
             return current or standing
         run = current.run.ended(seen.end, at=max(at, current.run.live_at or at))
         life, reason = read_end(current.agent, seen.end)
-        if reason is None:
-            life, reason = verdict(current.session, life, said)
+        life, why = verdict(current.session, life, said)
+        reason = why or reason
         saved = tx.save_agent(current.agent.to(life, now=now, reason=reason))
         tx.save_run(run)
         if seen.sight is Sight.FOREIGN and run.pane:
@@ -295,6 +301,11 @@ def _declare(world: World, standing: Standing, seen: Look, done: Pass, *, at: da
     done.left.append(ended)
     _clear_up(world, ended, done)
     return ended
+
+
+def _may_overspend(standing: Standing) -> bool:
+    """Whether its end can mean more than its exit code: that it has spent its budget, and is not to be brought back."""
+    return standing.session is not None and standing.session.attend is not None and standing.session.attend.lasting
 
 
 def _clear_up(world: World, ended: Standing, done: Pass) -> None:
@@ -323,7 +334,8 @@ def _give_up(world: World, standing: Standing, why: Never, done: Pass) -> None:
         if current is None or current.agent.version != standing.agent.version:
             done.look_at_all = True  # what it has said last can change what becomes of it
             return
-        saved = tx.save_agent(current.agent.to(Life.FAILED, now=now, reason=GIVEN_UP[why]))
+        reason = Reason.QUOTA.value if said.outcome.overspent else GIVEN_UP[why]
+        saved = tx.save_agent(current.agent.to(Life.FAILED, now=now, reason=reason))
         kind = Kind.EXHAUSTED if why is Never.EXHAUSTED else Kind.FAILED
         tx.record(event(kind, saved, current.run, at=now, reason=saved.reason, attempts=saved.attempts))
         conclude(tx, Standing(saved, current.session, current.run), said, now=now)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from genie.domain import resume
 from genie.domain.agent import LIVE, STOPPABLE, Agent, Life
-from genie.domain.errors import NotFound
+from genie.domain.errors import GenieError, NotFound
 from genie.domain.events import CHANGES, Event, Kind
 from genie.domain.session import Look, Run, Session, Standing
 from genie.domain.settle import (
@@ -56,12 +56,14 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Details:
-    """All that is known of one agent. `log` is the file of its latest run that has one."""
+    """All that is known of one agent. `log` is the file of its latest run that has one, `on_resume` what it is told
+    when it was brought back."""
 
     row: Row
     sessions: Sequence[Session]
     runs: Sequence[Run]
     log: str | None
+    on_resume: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +75,7 @@ class Explanation:
     next: Step
     look: Look | None
     events: Sequence[Event]
+    on_resume: str | None = None
 
 
 def known_names(world: World, name: str) -> str:
@@ -132,6 +135,7 @@ def show(world: World, name: str) -> Details:
         sessions=world.registry.sessions(standing.agent.id),
         runs=runs,
         log=next((world.run_logs.path(run.id) for run in runs if world.run_logs.has(run.id)), None),
+        on_resume=on_resume_of(world, standing),
     )
 
 
@@ -156,7 +160,20 @@ def explain(world: World, name: str) -> Explanation:
         next=next_step(standing, known, now=world.clock.now()),
         look=known.look,
         events=events,
+        on_resume=on_resume_of(world, standing),
     )
+
+
+def on_resume_of(world: World, standing: Standing) -> str | None:
+    """What an agent is told when it was brought back: its text, "none", or "default" for a note of genie's; None for
+    what keeps no conversation."""
+    session = standing.session
+    try:
+        if session is None or not world.providers.get(session.provider).conversational:
+            return None
+    except GenieError:  # a provider that was taken away since
+        return None
+    return session.on_resume or "default"
 
 
 def _waiting(world: World, standing: Standing) -> Standing:

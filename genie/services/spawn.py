@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from genie.domain.agent import (
+    LIVE,
     Activity,
     Agent,
     Create,
@@ -26,20 +27,23 @@ from genie.domain.session import Attend, Launch, Session, Standing
 from genie.domain.tape import Tape
 from genie.domain.team import Resolution, Team, tmux_name
 from genie.domain.words import next_color
-from genie.ports import Ask, Plan, Tx, Worktree
+from genie.ports import Ask, Tx, Worktree
+from genie.services.capture import capture
 from genie.services.claim import claim_in, end_leftovers, new_run
 from genie.services.compose import (
     Birth,
     ask_of,
-    attend_of,
     check_order_name,
     environment_of,
+    held,
+    is_fed,
     launch_of,
-    task_of,
 )
 from genie.services.family import rehang
+from genie.services.native import left_out
 from genie.services.order import Order, kept
 from genie.services.plan import OverLimit, Planned, check_limits, plan
+from genie.services.resuming_note import resuming_note
 from genie.services.scene import look_around
 from genie.services.settling import settle
 from genie.services.start import start
@@ -138,12 +142,13 @@ def _tell_refused(world: World, order: Order, error: OverLimit) -> None:
 
 def _spawn(world: World, order: Order, boarded: list[UUID], supplying: Supplying) -> Spawned:
     scene = look_around(world, order)
+    note = _note(world, order)
     with world.flights.name(order.name), world.registry.begin() as tx:
         tx.lock_name(order.name)
         planned = plan(world, tx, order, scene)
         check_limits(world, tx, planned)
         planned = supplying.onto(planned)
-        standing = _write(world, tx, planned, boarded)
+        standing = _write(world, tx, planned, boarded, note)
         if order.fire:
             settle(tx, order.fire, standing, at=world.clock.now())
         world.fault("spawn.before_commit")
@@ -156,7 +161,7 @@ def _spawn(world: World, order: Order, boarded: list[UUID], supplying: Supplying
         standing=standing,
         decision=planned.decision,
         resolution=planned.resolution,
-        warnings=planned.warnings,
+        warnings=planned.warnings + left_out(world, standing),
         worktree=planned.supplied.worktree if planned.supplied else None,
     )
 
@@ -164,20 +169,30 @@ def _spawn(world: World, order: Order, boarded: list[UUID], supplying: Supplying
 # ---- writing: transaction 1 -----------------------------------------------------------------
 
 
-def _write(world: World, tx: Tx, planned: Planned, boarded: list[UUID]) -> Standing:
+def _note(world: World, order: Order) -> tuple[Agent, str] | None:
+    """What the agent of that name is told where it is brought back without anything new to do, and as it was then."""
+    found = world.registry.find(order.name) if order.prompt is None and order.assignment is None else None
+    if found is None or found.agent.life in LIVE | {Life.TERMINATED} or world.flights.busy(found.agent.id):
+        return None
+    note = resuming_note(world, replace(found, session=capture(world, found)))
+    return (found.agent, note) if note is not None else None
+
+
+def _write(world: World, tx: Tx, planned: Planned, boarded: list[UUID], note: tuple[Agent, str] | None) -> Standing:
     if isinstance(planned.decision, Resume) and planned.row:
         _board(world, planned.row.agent.id, boarded)
-        return _resume(world, tx, planned, planned.row)
+        told = note[1] if note and note[0].run == planned.row.agent.run else planned.order.prompt
+        return _resume(world, tx, planned, planned.row, told=told)
     if isinstance(planned.decision, Create) and planned.decision.anew and planned.row:
         _board(world, planned.row.agent.id, boarded)
     return _create(world, tx, planned, boarded)
 
 
-def _resume(world: World, tx: Tx, planned: Planned, row: Standing) -> Standing:
+def _resume(world: World, tx: Tx, planned: Planned, row: Standing, *, told: str | None) -> Standing:
     ttl = planned.wishes.ttl if planned.order.ttl is not None else None
     claimed = claim_in(world, tx, row, why=Why.RESUME, attempt=0, ttl=ttl)
-    if planned.order.prompt and claimed.run:
-        world.launches.keep_prompt(claimed.run.id, planned.order.prompt)
+    if told and claimed.run:
+        world.launches.keep_prompt(claimed.run.id, told)
     return claimed
 
 
@@ -204,7 +219,8 @@ def _birth(planned: Planned, session: UUID, name: str) -> Birth:
 def _long(planned: Planned) -> str:
     """The prompt, when it is too long for the provider's command line; else empty. One that is read from a file is
     as long as it likes."""
-    prompt = (planned.order.prompt or "") if planned.order.assignment is None else ""
+    typed = planned.order.assignment is None and not is_fed(planned.provider)
+    prompt = (planned.order.prompt or "") if typed else ""
     return prompt if len(prompt.encode()) > planned.provider.prompt_limit else ""
 
 
@@ -222,20 +238,11 @@ class Made:
 
 def _launch(world: World, planned: Planned, birth: Birth, *, prompt_file: str | None) -> Made:
     ask: Ask = ask_of(planned.order, planned.template, planned.wishes, birth, prompt_file=prompt_file)
-    plan, attend, stdin = _plan(planned, ask)
+    plan, attend, stdin = held(planned.provider, ask, planned.order.assignment, planned.wishes)
     environment = environment_of(ask, plan, planned.provider, birth, world.home)
     launch = launch_of(plan, planned.wishes, environment)
     launch = boxed(world, planned, launch, plan, session=birth.session, environment=environment)
     return Made(launch, environment, plan.provider_session, attend, stdin)
-
-
-def _plan(planned: Planned, ask: Ask) -> tuple[Plan, Attend | None, str | None]:
-    """What is run; how it is attended to and what it reads first, where nobody types into it."""
-    assignment = planned.order.assignment
-    if assignment is None:
-        return planned.provider.plan(ask), None, None
-    attended = planned.provider.attended(ask, task_of(assignment))
-    return attended.plan, attend_of(attended, assignment, planned.wishes), attended.stdin
 
 
 def _create(world: World, tx: Tx, planned: Planned, boarded: list[UUID]) -> Standing:
@@ -268,6 +275,7 @@ def _create(world: World, tx: Tx, planned: Planned, boarded: list[UUID]) -> Stan
         created_at=now,
         attend=made.attend,
         retried_from=_retried(planned),
+        on_resume=planned.on_resume,
     )
     saved = _save(tx, agent, session, anew=anew)
     _keep_ties(world, tx, planned, session)
@@ -294,8 +302,9 @@ def _keep_ties(world: World, tx: Tx, planned: Planned, session: Session) -> None
     for bond, source in planned.order.bonds:
         tx.add_edges(Edge(session=session.id, source=source, bond=bond, place=places[bond]))
         places[bond] += 1
-    if session.attend:
+    if session.attend and planned.order.assignment:
         tx.keep_order(session.id, kept(planned.supplied.asked if planned.supplied else planned.order))
+    if session.attend:
         path = world.recordings.path(session.id)
         tx.save_tape(Tape(session=session.id, provider=session.provider, path=path, form=session.attend.form))
 
@@ -335,6 +344,7 @@ def _team(world: World, planned: Planned) -> Team:
         layout=planned.wishes.layout.value,
         cwd=planned.supplied.base if planned.supplied else planned.wishes.cwd,
         created_at=world.clock.now(),
+        native=planned.rules.native_teams,
     )
 
 

@@ -6,6 +6,7 @@ the run id on the pane's command line and goes on from there.
 
 from __future__ import annotations
 
+import json
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -15,16 +16,18 @@ from genie.domain.agent import Agent, End, Life, Why
 from genie.domain.envelope import with_context
 from genie.domain.errors import Failed, Foreign, GenieError, MissingProgram, NotAllowed, TerminalAway, Unreachable
 from genie.domain.events import Kind, event
+from genie.domain.resume_note import GO_ON, is_note
 from genie.domain.session import Attend, PaneIdentity, PaneSeen, Run, ServerIdentity, Session, Standing
 from genie.services.clear import after_run
 from genie.services.conclude import Ending, conclude, results_of
 from genie.services.dress import face
 from genie.services.leave import tell_started
+from genie.services.native import enlist
 from genie.services.world import World
 
 RETRY_AFTER_FAULT = timedelta(seconds=5)
-GO_ON = "You were interrupted. Go on with your task where you left off."
-"""What a session is told that goes on and reads nothing but its input."""
+SAY = '{"genie": "say"'
+"""How a line of a session's input begins that is one message."""
 RUNNER_GAVE_UP = 75
 """Exit code of a runner whose launch file has not come: nothing was started."""
 
@@ -47,7 +50,9 @@ def start(world: World, standing: Standing, *, interrupted: bool = False) -> Sta
         if begun is None or world.processes.waits_for_launch(pane.pid, run.id):
             _record(world, session, pane)
             world.processes.enclose(run.id, pane.pid, memory=agent.limits.memory)
-            _release(world, session, run, interrupted=interrupted)
+            if begun:  # its runner has read nothing of what it may have been given
+                world.launches.untold(run.id)
+            _release(world, standing, pane, interrupted=interrupted)
         world.fault("start.released")
     except GenieError as error:
         if interrupted and isinstance(error, Unreachable):
@@ -86,6 +91,7 @@ def _begun(world: World, agent: Agent, run: Run) -> PaneIdentity | None:
     ended = PaneIdentity(snapshot.server, seen.pane, seen.pid, "ended", run.id)
     if seen.exit_code != RUNNER_GAVE_UP:
         return ended
+    world.launches.untold(run.id)
     _close(world, ended)
     return None
 
@@ -126,12 +132,15 @@ def _record(world: World, session: Session, pane: PaneIdentity) -> None:
 # ---- the runner -----------------------------------------------------------------------------
 
 
-def _release(world: World, session: Session, run: Run, *, interrupted: bool) -> None:
+def _release(world: World, standing: Standing, pane: PaneIdentity, *, interrupted: bool) -> None:
+    _, session, run = _parts(standing)
     environment = world.launches.environment(session.id)
+    argv = _argv(world, session, run, environment, interrupted=interrupted)
+    argv, joined = enlist(world, standing, pane, argv, environment)
     world.launches.release(
         run.id,
-        argv=_argv(world, session, run, environment, interrupted=interrupted),
-        env=environment | {"GENIE_RUN_ID": str(run.id), "GENIE_AGENT_TOKEN": _token(world, run)},
+        argv=argv,
+        env=environment | joined | {"GENIE_RUN_ID": str(run.id), "GENIE_AGENT_TOKEN": _token(world, run)},
         cwd=session.launch.cwd,
         attend=_attend(world, session, run, session.attend) if session.attend else None,
     )
@@ -144,7 +153,7 @@ def _attend(world: World, session: Session, run: Run, attend: Attend) -> dict[st
     first = world.launches.prompt(session.id)
     path = None if first is None else world.launches.prompt_path(session.id)
     if _goes_on(world, session, run):
-        path = world.launches.keep_prompt(run.id, world.launches.prompt(run.id) or GO_ON)
+        path = _told_again(world, run, attend)
     elif attend.inject:
         results = results_of(world, [need.source for need in world.registry.needs(session.id)])
         path = world.launches.keep_prompt(run.id, with_context(first or "", results))
@@ -158,6 +167,16 @@ def _attend(world: World, session: Session, run: Run, attend: Attend) -> dict[st
         "keep_open": attend.keep_open,
         "fifo": fifo,
     }
+
+
+def _told_again(world: World, run: Run, attend: Attend) -> str | None:
+    """The file of what it reads first when it goes on; None for one that waits for what it is fed."""
+    told = world.launches.prompt(run.id)
+    if told is None and attend.keep_open:
+        return None
+    if attend.keep_open and told and not told.startswith(SAY):  # what it is fed is lines, and this is one message
+        told = json.dumps({"genie": "say", "text": told})
+    return world.launches.keep_prompt(run.id, told or GO_ON)
 
 
 def _token(world: World, run: Run) -> str:
@@ -190,13 +209,19 @@ def _argv(
         return provider.resume(session.launch, session=session, env=environment)
     argv = provider.resume(session.launch, session=session, env=environment)
     told = world.launches.prompt(run.id)
-    if told is None:
+    if told is None or (is_note(told) and _begins_anew(session, argv)):
         return argv
     if len(told.encode()) > provider.prompt_limit:
         told = (
             f"Your task is in the file {world.launches.prompt_path(run.id)}. Read all of it first and do what it says."
         )
     return provider.tell(argv, told)
+
+
+def _begins_anew(session: Session, argv: tuple[str, ...]) -> bool:
+    """Whether its provider had nothing to go on with, and is given the first prompt: there is no turn to go on with."""
+    launch = session.launch
+    return launch.prompt is not None and launch.argv[launch.prompt] in argv[1:]
 
 
 def _goes_on(world: World, session: Session, run: Run) -> bool:

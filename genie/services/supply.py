@@ -104,7 +104,7 @@ def worktree_name(planned: Planned) -> str | None:
     if isinstance(planned.decision, Resume):
         return None
     asked = order.worktree if order.assignment is None else order.assignment.worktree
-    if asked is None and not (planned.template and planned.template.worktree):
+    if asked is None and not planned.worktrees and not (planned.template and planned.template.worktree):
         return None
     return asked or order.name
 

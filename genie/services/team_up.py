@@ -30,6 +30,7 @@ from genie.domain.teamfile import (
 from genie.domain.words import nearest
 from genie.ports import Wanted
 from genie.services.kill import kill_found
+from genie.services.native import check_team
 from genie.services.order import Caller, Order
 from genie.services.resume import resume
 from genie.services.spawn import spawn
@@ -115,9 +116,9 @@ def _tried(name: str, work: Callable[[], Outcome]) -> Outcome:
 def _do(world: World, file: TeamFile, step: Step, caller: Caller) -> Outcome:
     match step:
         case CreateTeam():
-            return _create(world, file)
+            return _create(world, file, caller)
         case ChangeTeam():
-            return _change(world, file, step)
+            return _change(world, file, step, caller)
         case SpawnMember():
             return _wait(world, file, step) or _spawn(world, file, step, caller)
         case ResumeMember():
@@ -133,7 +134,7 @@ def _leave(world: World, step: LeaveAlone) -> Outcome:
     return Outcome(name=step.name, did="left", detail=step.reason, state=found.agent.life if found else None)
 
 
-def _create(world: World, file: TeamFile) -> Outcome:
+def _create(world: World, file: TeamFile, caller: Caller) -> Outcome:
     create_team(
         world,
         TeamOrder(
@@ -143,20 +144,25 @@ def _create(world: World, file: TeamFile) -> Outcome:
             layout=file.layout.value if file.layout else None,
             lead=file.lead,
             limits=file.limits_said,
+            native=file.native,
+            env=caller.env,
         ),
     )
     return Outcome(name=file.name, did="created")
 
 
-def _change(world: World, file: TeamFile, step: ChangeTeam) -> Outcome:
+def _change(world: World, file: TeamFile, step: ChangeTeam, caller: Caller) -> Outcome:
     with world.registry.begin() as tx:
         team = tx.team(file.name)
         if team is None:
             raise NotFound(f"unknown team '{file.name}'", hint="genie team up once more")
-        changed = {key: after for key, (_, after) in differences(file, team).items()}
+        changed = {key: new for key, (_, new) in differences(file, team).items()}
         spawn_wish = file.limits if "limits" in changed else team.spawn
         layout, lead = str(changed.get("layout", team.layout)), changed.get("lead", team.lead)
-        tx.save_team(replace(team, layout=layout, lead=str(lead) if lead else None, spawn=spawn_wish))
+        native = bool(changed.get("native", team.native))
+        after = replace(team, layout=layout, lead=str(lead) if lead else None, spawn=spawn_wish, native=native)
+        check_team(world, after, caller.env)
+        tx.save_team(after)
         told = {"team": team.name, "changed": sorted(changed)}
         tx.record(Event(kind=Kind.TEAM_CHANGED, at=world.clock.now(), payload=told))
     return Outcome(name=file.name, did="changed", detail=step.reason)
@@ -204,6 +210,7 @@ def _spawn(world: World, file: TeamFile, step: SpawnMember, caller: Caller) -> O
             permission_mode=member.permission_mode.value if member.permission_mode else None,
             tags=member.tags,
             description=member.description,
+            on_resume=member.on_resume,
             cwd=member.cwd,
             env=dict(member.env),
             worktree="" if member.worktree else None,

@@ -19,6 +19,7 @@ from genie.ports import (
     Inputs,
     Launches,
     Leavings,
+    NativeTeams,
     Places,
     Processes,
     Providers,
@@ -49,6 +50,7 @@ class Rules:
     stop_grace: timedelta = timedelta(seconds=5)
     ttl_grace: timedelta = timedelta(milliseconds=500)
     limits: Limits = field(default_factory=Limits)
+    native_teams: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +71,7 @@ class World:
     inputs: Inputs
     channels: Channels
     leavings: Leavings
+    natives: NativeTeams
     places: Places
     supplies: Supplies
     clock: Clock

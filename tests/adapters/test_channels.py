@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import stat
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
 from genie.adapters.channels import PAUSE, SessionChannels
-from genie.domain.errors import Failed, Foreign, GenieError, NotAllowed, TerminalAway, Unproven
+from genie.adapters.providers._signs import ProviderSigns
+from genie.adapters.providers._sockets import ClaudeSockets
+from genie.domain.activity import Evidence, Source
+from genie.domain.agent import Activity
+from genie.domain.errors import Drafted, Failed, Foreign, GenieError, NotAllowed, TerminalAway, Unproven
 from genie.domain.message import Channel, pieces
 from genie.domain.session import PaneIdentity, Standing
+from genie.ports.messages import Socket
 from tests.contract.values import a_run, a_session, an_agent
 from tests.fixtures.tmux import Stage, until
 from tests.services.chance import HandClock
@@ -44,6 +52,30 @@ class Fed:
 
 
 @dataclass
+class Telling(ProviderSigns):
+    """What the program says that it does."""
+
+    says: Activity | None = None
+
+    def look(self, provider: str, *, env: Mapping[str, str], pid: int) -> Evidence | None:
+        if self.says is None:
+            return None
+        return Evidence(source=Source.REGISTRY, at=datetime.now(UTC), says=self.says, detail=f"told {pid}")
+
+
+@dataclass
+class Listening:
+    """`genie.ports.messages.Sockets`."""
+
+    socket: Socket | None = None
+    asked: list[tuple[str, int]] = field(default_factory=list)
+
+    def find(self, provider: str, *, env: Mapping[str, str], cwd: str, argv: Sequence[str], pid: int) -> Socket | None:
+        self.asked.append((provider, pid))
+        return self.socket
+
+
+@dataclass
 class Boxed:
     """The channels on a private tmux, an agent there, and what it was given."""
 
@@ -53,6 +85,8 @@ class Boxed:
     pane: PaneIdentity
     file: Path
     fed: Fed
+    signs: Telling
+    sockets: Listening
 
     def give(self, text: str, channel: Channel = Channel.TYPE) -> None:
         self.channels.hand_over(channel, self.standing, text)
@@ -76,17 +110,28 @@ def boxed(stage: Stage, tmp_path: Path) -> Callable[..., Boxed]:
         until(lambda: "ready" in stage.terminal.capture(pane, lines=None), what="the box")
         agent = replace(an_agent(), provider=provider, cwd=str(tmp_path))
         session = a_session(agent.id, provider=provider, provider_session="thread-1")
-        fed, providers = Fed(), MemoryProviders()
+        fed, providers, signs, sockets = Fed(), MemoryProviders(), Telling(), Listening()
         channels = SessionChannels(
             terminal=stage.terminal,
             inputs=fed,
             fifo=lambda session: f"/inputs/{session}",
             providers=Programs(providers, str(tmp_path / "codex")),  # type: ignore[arg-type]  # what is asked of it
             launches=MemoryLaunches(Machine(HandClock())),
+            signs=signs,
+            sockets=sockets,
             environment={"PATH": os.environ["PATH"], "LOG": str(tmp_path / "queued")},
             **({} if pause is None else {"pause": pause}),
         )
-        return Boxed(stage, channels, Standing(agent, session, replace(a_run(session), pane=pane)), pane, file, fed)
+        return Boxed(
+            stage,
+            channels,
+            Standing(agent, session, replace(a_run(session), pane=pane)),
+            pane,
+            file,
+            fed,
+            signs,
+            sockets,
+        )
 
     return make
 
@@ -258,6 +303,217 @@ def test_pieces_stand_apart() -> None:
     assert 0.02 < PAUSE < 0.1
 
 
+@pytest.mark.parametrize("channel", [Channel.TYPE, Channel.PASTE])
+def test_what_the_program_says_of_itself_counts(boxed: Callable[..., Boxed], channel: Channel) -> None:
+    box = boxed()
+    for says in (Activity.WORKING, Activity.PERMISSION, Activity.QUESTION):
+        box.signs.says = says
+        with pytest.raises(NotAllowed, match="is not idle: told"):
+            box.give("go on", channel)
+    assert box.got == b""
+    box.signs.says = Activity.IDLE
+    box.give("go on")
+    box.gets(b"go on\r")
+
+
+def test_after_an_error_the_program_must_say_that_it_is_idle(boxed: Callable[..., Boxed]) -> None:
+    box = boxed()
+    box.standing = replace(box.standing, agent=replace(box.standing.agent, activity=Activity.ERROR))
+    with pytest.raises(NotAllowed, match="is not idle: error"):
+        box.give("go on")
+    box.signs.says = Activity.IDLE
+    box.give("go on")
+    box.gets(b"go on\r")
+
+
+def test_since_when_it_is_idle(boxed: Callable[..., Boxed]) -> None:
+    box = boxed()
+    assert box.channels.idle_since(box.standing) is None
+    box.signs.says = Activity.WORKING
+    assert box.channels.idle_since(box.standing) is None
+    box.signs.says = Activity.IDLE
+    assert box.channels.idle_since(box.standing) is not None
+    for without in (None, replace(box.standing.run, pane=None)):  # type: ignore[type-var]
+        assert box.channels.idle_since(replace(box.standing, run=without)) is None
+
+
+RULE = "─" * 40
+
+
+@pytest.mark.parametrize(
+    ("provider", "screen"),
+    [
+        ("claude", f"{RULE}\r\n❯\xa0my draft\r\n{RULE}\r\n"),
+        ("claude", f"{RULE}\r\n❯\xa0\r\n  its second line\r\n{RULE}\r\n"),
+        ("codex", "› my draft\r\n\r\n"),
+    ],
+)
+def test_a_draft_in_the_box_is_not_sent_with_it(boxed: Callable[..., Boxed], provider: str, screen: str) -> None:
+    box = boxed(provider=provider)
+    tty = Path(box.stage.server("display-message", "-p", "-t", box.pane.pane, "#{pane_tty}"))
+    tty.write_text(f"\x1b[2J\x1b[H{screen}shown")
+    until(lambda: "shown" in box.stage.terminal.capture(box.pane, lines=None), what="the draft")
+    with pytest.raises(Drafted, match="draft"):
+        box.give("go on")
+    assert box.got == b""
+    tty.write_text("\x1b[2J\x1b[Hempty")
+    until(lambda: "empty" in box.stage.terminal.capture(box.pane, lines=None), what="an empty screen")
+    box.give("go on")
+    box.gets(b"go on\r")
+
+
+# ---- a socket -------------------------------------------------------------------------------
+
+
+@dataclass
+class Taking:
+    """A listener at a socket."""
+
+    path: Path
+    got: list[bytes] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.line = socket.socket(socket.AF_UNIX)
+        self.line.bind(str(self.path))
+        self.line.listen()
+        self.thread = threading.Thread(target=self._take)
+        self.thread.start()
+
+    def _take(self) -> None:
+        with self.line:
+            peer, _ = self.line.accept()
+            with peer, peer.makefile("rb") as lines:
+                self.got += lines
+
+    def ends(self) -> list[object]:
+        self.thread.join(timeout=10)
+        return [json.loads(line) for line in self.got]
+
+
+def test_a_message_to_a_socket(boxed: Callable[..., Boxed], tmp_path: Path) -> None:
+    box = boxed("ask")
+    box.pane = replace(box.pane, pid=os.getpid())
+    box.standing = replace(box.standing, run=replace(box.standing.run, pane=box.pane))  # type: ignore[type-var]
+    assert not box.channels.listens(box.standing)
+    for token in ("secret", None):
+        path = tmp_path / f"s{token}"
+        taking = Taking(path)
+        box.sockets.socket = Socket(str(path), token)
+        assert box.channels.listens(box.standing)
+        text = f"\tone\n{HARD}\x1b" * 900
+        box.give(text, Channel.SOCKET)
+        said = {"type": "user", "message": {"role": "user", "content": text}}
+        assert taking.ends() == [*([{"type": "auth", "token": token}] if token else []), said]
+    assert box.got == b""
+    assert box.sockets.asked[-1] == ("claude", os.getpid())
+
+
+def test_a_socket_that_is_not_that_of_the_run(boxed: Callable[..., Boxed], tmp_path: Path) -> None:
+    box = boxed()
+    with pytest.raises(NotAllowed, match="listens at no socket"):
+        box.give("x", Channel.SOCKET)
+    box.sockets.socket = Socket(str(tmp_path / "none"), None)
+    with pytest.raises(Failed, match="nobody listens"):
+        box.give("x", Channel.SOCKET)
+    taking = Taking(tmp_path / "own")
+    box.sockets.socket = Socket(str(tmp_path / "own"), None)
+    with pytest.raises(NotAllowed, match="another process"):
+        box.give("x", Channel.SOCKET)
+    assert taking.ends() == []
+    for without in (None, replace(box.standing.run, pane=None)):  # type: ignore[type-var]
+        assert not box.channels.listens(replace(box.standing, run=without))
+    assert not box.channels.listens(replace(box.standing, session=None))
+
+
+def test_a_socket_that_breaks_off(boxed: Callable[..., Boxed], tmp_path: Path) -> None:
+    box = boxed()
+    box.pane = replace(box.pane, pid=os.getpid())
+    box.standing = replace(box.standing, run=replace(box.standing.run, pane=box.pane))  # type: ignore[type-var]
+    box.sockets.socket = Socket(str(tmp_path / "deaf"), None)
+    with socket.socket(socket.AF_UNIX) as line:
+        line.bind(str(tmp_path / "deaf"))
+        line.listen()
+
+        def hang_up() -> None:
+            line.accept()[0].close()
+
+        thread = threading.Thread(target=hang_up)
+        thread.start()
+        with pytest.raises(Unproven, match="not all of the message"):
+            box.give("x" * 2**20, Channel.SOCKET)
+        thread.join()
+
+
+def listed(config: Path, **changes: object) -> None:
+    """The entry of this very process in claude's registry."""
+    started = Path("/proc/self/stat").read_bytes().rpartition(b")")[2].split()[19].decode()
+    entry = {
+        "pid": os.getpid(),
+        "procStart": started,
+        "version": "2.1.328",
+        "messagingSocketPath": "/tmp/s.sock",
+        **changes,
+    }
+    (config / "sessions").mkdir(parents=True, exist_ok=True)
+    (config / "sessions" / f"{os.getpid()}.json").write_text(json.dumps(entry))
+
+
+def at(tmp_path: Path, *argv: str, provider: str = "claude") -> Socket | None:
+    sockets = ClaudeSockets(tmp_path / "managed.json")
+    env = {"CLAUDE_CONFIG_DIR": str(tmp_path / "config")}
+    return sockets.find(provider, env=env, cwd=str(tmp_path), argv=("claude", *argv), pid=os.getpid())
+
+
+def test_where_claude_listens(tmp_path: Path) -> None:
+    config = tmp_path / "config"
+    assert at(tmp_path) is None
+    listed(config)
+    assert at(tmp_path) == Socket("/tmp/s.sock", None)
+    assert at(tmp_path, provider="codex") is None
+    started = json.loads((config / "sessions" / f"{os.getpid()}.json").read_text())["procStart"]
+    for name, key in (
+        ("a", {"peerToken": "of before", "procStart": "1"}),
+        ("b", []),
+        ("c", {"peerToken": "word", "procStart": started}),
+    ):
+        (config / "sessions" / f"{os.getpid()}.{name}.key").write_text(json.dumps(key))
+    assert at(tmp_path) == Socket("/tmp/s.sock", "word")
+    for wrong in (
+        {"version": "2.1.327"},
+        {"version": None},
+        {"version": "new"},
+        {"procStart": "1"},
+        {"messagingSocketPath": None},
+        {"messagingSocketPath": ""},
+    ):
+        listed(config, **wrong)
+        assert at(tmp_path) is None, wrong
+
+
+BYPASS = ("--permission-mode", "bypassPermissions")
+
+
+def test_who_would_be_asked_first_is_sent_nothing(tmp_path: Path) -> None:
+    config, named = tmp_path / "config", tmp_path / "named.json"
+    listed(config)
+    for argv in (BYPASS, ("--permission-mode=bypassPermissions",), ("--allow-dangerously-skip-permissions",)):
+        assert at(tmp_path, *argv) is None
+    places = (config / "settings.json", tmp_path / "managed.json", named)
+    for place in places:
+        for word, taken in (("accept", True), ("hold", False), ("refuse", False), ("maybe", False)):
+            place.write_text(json.dumps({"crossSessionInbound": word}))
+            assert (at(tmp_path, *BYPASS, "--settings", str(named)) is not None) == taken, (place, word)
+            assert (at(tmp_path, f"--settings={named}") is not None) == taken, (place, word)
+        place.write_text("no json")
+    of_project = tmp_path / ".claude" / "settings.local.json"
+    of_project.parent.mkdir()
+    of_project.write_text(json.dumps({"crossSessionInbound": "accept"}))
+    assert at(tmp_path, *BYPASS) is None
+    assert at(tmp_path, "--settings") is not None
+    of_project.write_text(json.dumps({"crossSessionInbound": "hold"}))
+    assert at(tmp_path) is None
+
+
 # ---- other ways -----------------------------------------------------------------------------
 
 
@@ -273,7 +529,7 @@ def test_a_session_that_is_fed(boxed: Callable[..., Boxed]) -> None:
 def test_the_ways_into_programs(boxed: Callable[..., Boxed]) -> None:
     ways = boxed().channels.ways
     assert [tuple(ways(name)) for name in ("claude", "codex", "gemini")] == [
-        (Channel.TYPE,),
+        (Channel.TYPE, Channel.SOCKET),
         (Channel.PASTE, Channel.QUEUE),
         (Channel.PASTE,),
     ]

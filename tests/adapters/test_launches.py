@@ -141,6 +141,10 @@ def test_what_has_been_told_is_not_told_again_and_stays_to_be_read(launches: Fil
     launches.told(run)
     assert launches.prompt(run) is None
     assert Path(path).read_text() == "do it"
+    launches.untold(run)
+    launches.untold(run)
+    assert launches.prompt(run) == "do it"
+    launches.told(run)
     launches.sweep(sessions=frozenset(), runs=frozenset())
     assert files(home.prompts) == []
 

@@ -23,7 +23,7 @@ from genie.adapters.postgres.embedded import Embedded
 from genie.adapters.postgres.heart import Heart
 from genie.adapters.postgres.migrate import migrate
 from genie.adapters.postgres.registry import PostgresRegistry
-from genie.domain.agent import End, Life
+from genie.domain.agent import Desired, End, Life
 from genie.domain.errors import BadConfig, RegistryAway
 from genie.domain.events import Event, Kind
 from genie.ports import Registry
@@ -285,3 +285,25 @@ def test_an_event_that_nobody_can_order_is_not_written(registry: PostgresRegistr
     with pytest.raises(Exception, match="agents_host_fkey"):
         write()
     assert registry.last_event() == 0
+
+
+def test_a_beat_makes_anew_what_has_changed_and_nothing_else(registry: Registry) -> None:
+    registry.join_host(HOST, name="box", boot="b", at=NOW)
+    ada, bob = spawn(registry, "ada"), spawn(registry, "bob")
+    before = {standing.agent.name: standing for standing in registry.beat(HOST, at=NOW)}
+    assert ada.run
+    with registry.begin() as tx:
+        tx.save_run(replace(ada.run, missed=1))
+        tx.save_agent(replace(bob.agent, description="changed"))
+    spawn(registry, "eve")
+    after = {standing.agent.name: standing for standing in registry.beat(HOST, at=NOW)}
+    assert after["ada"].run == replace(ada.run, missed=1)
+    assert after["bob"].agent == replace(bob.agent, description="changed", version=bob.agent.version + 1)
+    assert sorted(after) == ["ada", "bob", "eve"]
+    assert all(after[name] is not before[name] for name in before)
+    again = {standing.agent.name: standing for standing in registry.beat(HOST, at=NOW)}
+    assert all(again[name] is after[name] for name in after)
+    with registry.begin() as tx:
+        tx.save_run(ada.run.ended(End(exit_code=0), at=NOW))
+        tx.save_agent(replace(ada.agent, life=Life.SUSPENDED, desired=Desired.STOPPED))
+    assert [standing.agent.name for standing in registry.beat(HOST, at=NOW)] == ["bob", "eve"]

@@ -53,7 +53,10 @@ def test_a_start_time_names_one_process(processes: SystemProcesses, start: Start
 def test_a_start_time_is_unique_over_reboots(processes: SystemProcesses) -> None:
     boot = Path("/proc/sys/kernel/random/boot_id").read_text()[:8]
     ticks = Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19]
-    assert processes.started(os.getpid()) == f"{boot}-{ticks}"
+    started = started_of(processes, os.getpid())
+    assert started == f"{boot}-{ticks}"
+    assert processes.of_this_boot(started)
+    assert not processes.of_this_boot(f"{boot[::-1]}x-{ticks}")
 
 
 def test_a_zombie_does_not_live(processes: SystemProcesses, start: Start) -> None:

@@ -17,6 +17,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from genie.adapters.processes import SystemProcesses, open_cgroups
+from genie.adapters.processes.cgroup import Cell
 from genie.ports import Rooted
 from tests.adapters import cgroup_kit, processes_kit
 from tests.adapters.cgroup_kit import inside
@@ -135,6 +136,22 @@ while time.monotonic() < end:
         os._exit(0)
     os.setsid()
 """
+
+
+def test_a_run_that_had_memory_enough_was_not_starved(hold: Hold) -> None:
+    held = hold("sleep 100")
+    assert not held.processes.starved(held.run)
+    assert not held.processes.starved(uuid4())
+    assert not SystemProcesses().starved(held.run)
+
+
+@pytest.mark.parametrize(
+    ("told", "starved"), [("low 0\noom 1\noom_kill 0\n", False), ("oom 1\noom_kill 2\n", True), ("torn", False)]
+)
+def test_the_kernel_tells_of_what_it_killed_for_want_of_memory(tmp_path: Path, told: str, *, starved: bool) -> None:
+    """By a file that only the kernel can write where it counts."""
+    (tmp_path / "memory.events").write_text(told)
+    assert Cell(tmp_path).starved() is starved
 
 
 def test_no_fork_gets_away(cgroup: Path, hold: Hold) -> None:

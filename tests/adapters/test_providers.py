@@ -216,17 +216,6 @@ def test_a_long_prompt_goes_by_its_file(name: str, bin_dir: Path) -> None:
         agent.plan(make_ask(bin_dir, prompt="x" * (16 * 1024 * 1024 + 1), prompt_file="/p"))
 
 
-@pytest.mark.parametrize(("name", "sign"), [("claude", "/"), ("codex", "$")])
-def test_a_skill_leads_the_prompt(name: str, sign: str, bin_dir: Path) -> None:
-    plan = provider(name).plan(make_ask(bin_dir, prompt="build it", skill="tdd", skills=("review",)))
-    assert plan.argv[-1] == f"{sign}tdd build it"
-    assert any("review" in argument and "tdd" not in argument for argument in plan.argv[:-1])
-    silent = provider(name).plan(make_ask(bin_dir, skill="tdd", skills=("review",)))
-    assert silent.argv[-1] == f"{sign}tdd"
-    assert any("review" in argument for argument in silent.argv)
-    assert provider(name).plan(make_ask(bin_dir, skills=("review",))).prompt is None
-
-
 @pytest.mark.parametrize("name", ["claude", "codex"])
 def test_a_resume_can_be_told_something_new(name: str, bin_dir: Path) -> None:
     plan = provider(name).plan(make_ask(bin_dir, prompt="first"))

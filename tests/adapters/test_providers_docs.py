@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from genie.adapters.providers import InstalledProviders, provider_names
+from genie.adapters.providers import InstalledProviders, ProviderOptions, provider_names
 from genie.adapters.providers._argv import KNOWN
 from genie.adapters.providers._declaration import Declaration
 from genie.domain.errors import BadInput
@@ -16,6 +16,7 @@ from genie.domain.session import Way
 from genie.domain.words import PermissionMode
 from genie.ports import Ask, Task
 from tests.adapters.test_providers import make_ask
+from tests.fakes.sdk import python_with_sdk
 
 PAGE = (Path(__file__).parents[2] / "docs" / "providers.md").read_text()
 SIZES = ("small", "medium", "large")
@@ -53,6 +54,7 @@ def bin_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / name).write_text("#!/bin/sh\n")
         (folder / name).chmod(0o755)
     (folder.parent / "schema.json").write_text("{}")
+    python_with_sdk(folder)
     return folder
 
 
@@ -65,7 +67,8 @@ def usual(bin_dir: Path, name: str) -> Ask:
 def takes(bin_dir: Path, name: str, what: str) -> bool:
     task = Task(way=Way.ONE_SHOT)
     try:
-        InstalledProviders({}).get(name).attended(
+        options = {"claude-sdk": ProviderOptions(python=str(bin_dir / "python-with-sdk"))}
+        InstalledProviders(options).get(name).attended(
             replace(usual(bin_dir, name), **ASKED.get(what, {})),  # type: ignore[arg-type]  # fields of Ask
             replace(task, **WANTED.get(what, {})),  # type: ignore[arg-type]  # fields of Task
         )

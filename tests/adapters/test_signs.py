@@ -5,16 +5,21 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from genie.adapters.providers import HookProgram
+from genie.adapters.providers._codex_hooks import EVENTS as CODEX_EVENTS
+from genie.adapters.providers._codex_hooks import UNSEEN, hook_flags, toml
 from genie.adapters.providers._hooks import CLASSIC, EVENTS, notify_flag, renewed, settings_flag
 from genie.adapters.providers._signs import ProviderSigns
 from genie.domain.activity import Source
 from genie.domain.agent import Activity
+from genie.domain.meter import Allowance, Meter
+from genie.domain.startup import Shown
 
 NOW = datetime(2026, 11, 21, 8, tzinfo=UTC)
 SIGNS = ProviderSigns()
@@ -94,7 +99,12 @@ def test_an_entry_without_its_time_is_as_old_as_can_be(config: Path) -> None:
         ("claude", "Unheard", "[]", None),
         ("codex", "notify", '{"type": "agent-turn-complete"}', Activity.IDLE),
         ("codex", "notify", '{"type": "other"}', None),
-        ("codex", "Stop", "{}", None),
+        ("codex", "SessionStart", '{"source": "startup"}', Activity.STARTING),
+        ("codex", "UserPromptSubmit", "{}", Activity.WORKING),
+        ("codex", "PermissionRequest", '{"tool_name": "Bash"}', Activity.PERMISSION),
+        ("codex", "PostToolUse", "[]", Activity.WORKING),
+        ("codex", "Stop", "{}", Activity.IDLE),
+        ("codex", "Unheard", "{}", None),
         ("shell", "Stop", "{}", None),
     ],
 )
@@ -107,24 +117,141 @@ def test_the_dialogs_that_a_configuration_leads_to(config: Path) -> None:
     env = env_of(config) | {"ANTHROPIC_API_KEY": "sk-" + "k" * 30}
     argv = ("claude", "--permission-mode", "bypassPermissions")
 
+    def said_of(provider: str, cwd: str) -> str:
+        found = SIGNS.dialog(provider, env=env, cwd=cwd, argv=argv)
+        return f"{found.name}: {found.text}" if found else ""
+
     def dialog(**said: object) -> str:
         (config / ".claude.json").write_text(json.dumps(said))
-        return SIGNS.dialog("claude", env=env, cwd=str(config), argv=argv)
+        return said_of("claude", str(config))
 
     trusted = {os.path.realpath(config.parent): {"hasTrustDialogAccepted": True}}
-    assert "first-run" in SIGNS.dialog("claude", env=env, cwd="/", argv=argv)
+    assert said_of("claude", "/").startswith("first-run: ")
     done: dict[str, object] = {"hasCompletedOnboarding": True}
-    assert "trusted" in dialog(**done)
+    assert dialog(**done).startswith("trust: ")
     done["projects"] = trusted
-    assert "ANTHROPIC_API_KEY" in dialog(**done)
+    assert dialog(**done).startswith("api-key: ")
     done["customApiKeyResponses"] = {"approved": ["k" * 20]}
-    assert "bypassPermissions" in dialog(**done)
+    assert dialog(**done).startswith("bypass: ")
     assert dialog(**done, bypassPermissionsModeAccepted=True) == ""
-    assert "trusted" in SIGNS.dialog("codex", env=env, cwd=str(config), argv=())
+    assert said_of("codex", str(config)).startswith("trust: ")
     where = json.dumps(os.path.realpath(config))
     (config / "config.toml").write_text(f'[projects.{where}]\ntrust_level = "trusted"\n')
-    assert SIGNS.dialog("codex", env=env, cwd=str(config), argv=()) == ""
-    assert SIGNS.dialog("shell", env=env, cwd=str(config), argv=()) == ""
+    assert said_of("codex", str(config)) == ""
+    assert said_of("shell", str(config)) == ""
+
+
+@pytest.mark.parametrize(
+    ("event", "payload", "thread"),
+    [
+        ("notify", '{"type": "agent-turn-complete", "thread-id": "t1"}', "t1"),
+        ("notify", '{"type": "agent-turn-complete", "thread-id": 7}', ""),
+        ("Stop", '{"session_id": "t2"}', "t2"),
+    ],
+)
+def test_the_hooks_of_codex_tell_of_which_thread_they_are(event: str, payload: str, thread: str) -> None:
+    found = SIGNS.hook("codex", event, payload, at=NOW)
+    assert found is not None
+    assert found.thread == thread
+
+
+@pytest.mark.parametrize(
+    ("title", "says"),
+    [
+        ("[ ! ] Action Required | project", Activity.PERMISSION),
+        ("[ . ] Action Required | project", Activity.PERMISSION),
+        ("⠋ project", Activity.WORKING),
+        ("project", None),
+        ("⠋", None),
+        ("my [ ! ] Action Required", None),
+        ("", None),
+    ],
+)
+def test_what_the_titles_of_codex_tell_and_those_of_claude_do_not(title: str, says: Activity | None) -> None:
+    found = SIGNS.title("codex", title, at=NOW)
+    assert (found.says if found else None) is says
+    assert SIGNS.title("claude", title, at=NOW) is None
+
+
+STATUS = {
+    "model": {"id": "claude-opus-5-5", "display_name": "Opus 5.5"},
+    "cost": {"total_cost_usd": 0.25},
+    "context_window": {"used_percentage": 12},
+    "rate_limits": {"five_hour": {"used_percentage": 91.5, "resets_at": 1_795_258_323}, "seven_day": {}},
+}
+
+
+def test_what_a_status_line_is_given() -> None:
+    found = SIGNS.meter("claude", "StatusLine", json.dumps(STATUS), at=NOW)
+    limit = Allowance("five_hour", 91.5, datetime.fromtimestamp(1_795_258_323, UTC))
+    assert found == Meter(at=NOW, model="Opus 5.5", cost=0.25, context=12, limits=(limit,))
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        "{}",
+        "torn",
+        '{"cost": 7, "context_window": {"used_percentage": null}, "rate_limits": [], "model": {"display_name": 7}}',
+        '{"cost": {"total_cost_usd": -1}, "context_window": {"used_percentage": true}, "model": null}',
+        '{"cost": {"total_cost_usd": NaN}, "rate_limits": {"five_hour": 7}, "model": {"display_name": "\\u001b[2J"}}',
+    ],
+)
+def test_a_status_line_that_is_given_nonsense_tells_nothing(payload: str) -> None:
+    assert SIGNS.meter("claude", "StatusLine", payload, at=NOW) == Meter(at=NOW)
+    assert SIGNS.meter("claude", "Stop", payload, at=NOW) is None
+    assert SIGNS.meter("codex", "StatusLine", payload, at=NOW) is None
+
+
+TRUST_SCREEN = """
+ Accessing workspace:
+ /tmp/x/project
+
+ Quick safety check: Is this a project you created or one you trust?
+ Security guide
+
+ ❯ No, exit
+   Yes, I trust this folder
+
+ Enter to confirm · Esc to cancel
+"""
+KEY_SCREEN = """
+  Detected a custom API key in your environment
+  ANTHROPIC_API_KEY: sk-ant-...00000000000000000000
+  Do you want to use this API key?
+    Yes
+  ❯ No (recommended)
+  Enter to confirm · Esc to cancel
+"""
+BYPASS_SCREEN = """
+  WARNING: Claude Code running in Bypass Permissions mode
+  By proceeding, you accept all responsibility for actions taken while running in Bypass Permissions mode.
+  ❯ No, exit
+    Yes, I accept
+  Enter to confirm · Esc to cancel
+"""
+
+
+@pytest.mark.parametrize(
+    ("screen", "shown"),
+    [
+        (TRUST_SCREEN, Shown("trust", "\x1b[B")),
+        (TRUST_SCREEN.replace("❯ No", "  No").replace("  Yes", "❯ Yes"), Shown("trust", "")),
+        (KEY_SCREEN, Shown("api-key", "\x1b[A")),
+        (BYPASS_SCREEN, Shown("bypass", "\x1b[B")),
+        (TRUST_SCREEN + "\nanything", None),
+        (TRUST_SCREEN.replace("❯", " "), None),
+        (TRUST_SCREEN.replace("  Yes", "❯ Yes"), None),
+        (TRUST_SCREEN.replace("I trust", "we trust"), None),
+        (TRUST_SCREEN.replace("Yes", "Maybe"), None),
+        (TRUST_SCREEN.replace("Accessing workspace", "Leaving workspace"), None),
+        ("Do you want to proceed?\n❯ 1. Yes\n  2. No\nEnter to confirm", None),
+        ("", None),
+    ],
+)
+def test_a_dialog_is_known_by_all_of_its_screen(screen: str, shown: Shown | None) -> None:
+    assert SIGNS.shown("claude", screen) == shown
+    assert SIGNS.shown("codex", screen) is None
 
 
 # ---- how they are made to tell --------------------------------------------------------------
@@ -193,3 +320,45 @@ def test_codex_is_given_a_notify_program_before_the_users_own(tmp_path: Path) ->
     assert notify_flag(hooks, tmp_path, ())[1].endswith('"codex.notify", "mine", "1"]')
     assert notify_flag(hooks, tmp_path, ("-c", "notify=[]")) == ()
     assert notify_flag(None, tmp_path, ()) == ()
+
+
+def test_claude_is_given_a_status_line_where_it_is_wanted(tmp_path: Path) -> None:
+    claude = program(tmp_path, "2.1.328")
+    with_line = HookProgram(("true",), str(tmp_path / "hooks"), line=("py", "a b"))
+    _, path = settings_flag(with_line, claude, ())
+    assert json.loads(Path(path).read_text())["statusLine"] == {
+        "type": "command",
+        "command": "py 'a b'",
+        "refreshInterval": 10,
+    }
+    settings_flag(HookProgram(("true",), str(tmp_path / "hooks")), claude, ())
+    assert "statusLine" not in json.loads(Path(path).read_text())
+
+
+def test_codex_is_given_hooks_beside_those_of_the_users_config(tmp_path: Path) -> None:
+    hooks = HookProgram(("py", "a b"), "/x")
+    assert hook_flags(None, tmp_path, ()) == ()
+    assert hook_flags(hooks, tmp_path, ("-c", "hooks.Stop=[]")) == ()
+    flag, *words = hook_flags(hooks, tmp_path, ())
+    assert flag == UNSEEN
+    assert words[::2] == ["-c"] * len(CODEX_EVENTS)
+    said = tomllib.loads("\n".join(words[1::2]))["hooks"]
+    assert said.keys() == set(CODEX_EVENTS)
+    assert said["Stop"][0]["hooks"][0]["command"] == "py 'a b' codex.Stop || :"
+    own = {"matcher": "x", "hooks": [{"type": "command", "command": 'say "é\x7f"', "timeout": 2.5, "on": True}]}
+    (tmp_path / "config.toml").write_text(f"hooks.Stop = {toml([own])}\nhooks.Odd = 7\n")
+    words = [*hook_flags(hooks, tmp_path, ())][1:]
+    assert tomllib.loads("\n".join(words[1::2]))["hooks"]["Stop"] == [own, said["Stop"][0]]
+    (tmp_path / "config.toml").write_text("hooks = 7\n")
+    assert hook_flags(hooks, tmp_path, ()) == (UNSEEN, *_words(said))
+    (tmp_path / "config.toml").write_text("torn [")
+    assert hook_flags(hooks, tmp_path, ())[0] == UNSEEN
+
+
+def _words(said: dict[str, object]) -> list[str]:
+    return [word for event, entries in said.items() for word in ("-c", f"hooks.{event}={toml(entries)}")]
+
+
+def test_toml_writes_what_it_reads() -> None:
+    said = {"a b": [1, 2.5, True, "\n"], "date": datetime(2026, 11, 21, 8, tzinfo=UTC)}
+    assert tomllib.loads(f"x = {toml(said)}") == {"x": said}

@@ -25,6 +25,7 @@ name: shop
 session: yard
 layout: vertical
 lead: boss
+native: true
 limits:
   children: 4
   memory: 2GiB
@@ -90,6 +91,7 @@ def test_a_team_file_with_every_field(places: Places) -> None:
     places.path.write_text(WHOLE)
     file = places.templates.team_file(None, cwd=str(places.cwd))
     assert (file.name, file.session, file.layout, file.lead) == ("shop", "yard", Layout.VERTICAL, "boss")
+    assert file.native is True
     assert (file.source, file.base) == (str(places.path), str(places.project))
     assert file.limits == Wish(children=4, memory=2**31, rate=parse_rate("5/s"), termination=Termination.ORPHAN)
     assert file.limits_said == {"children": 4, "memory": "2GiB", "rate": "5/s", "termination": "orphan"}

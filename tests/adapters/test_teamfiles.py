@@ -69,6 +69,12 @@ def test_a_team_as_claude_code_writes_it(config: Path, env: dict[str, str]) -> N
     )
 
 
+def test_a_team_that_a_genie_has_made_is_not_one_of_claudes(config: Path, env: dict[str, str]) -> None:
+    write_team(config, "web", {"name": "web", "members": []})
+    (config / "teams" / "web" / ".genie-team").write_text("{}", encoding="utf-8")
+    assert ClaudeFiles().teams(env=env) == ((), ())
+
+
 def test_teams_come_in_the_order_of_their_folders(config: Path, env: dict[str, str]) -> None:
     write_team(config, "b", {"name": "second", "leadSessionId": ""})
     write_team(config, "a", {"name": "first", "members": []})

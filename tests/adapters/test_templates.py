@@ -121,6 +121,7 @@ on_resume: |
 cwd: sub
 worktree: true
 stdin: true
+cross_team: [docs, web]
 ---
 
 You are a coder.
@@ -176,6 +177,7 @@ def test_every_field_is_read(places: Places) -> None:
         cwd="sub",
         worktree=True,
         stdin=True,
+        cross_team=("docs", "web"),
     )
 
 

@@ -70,6 +70,26 @@ def test_a_socket_that_cannot_be_reached_is_no_answer(stage: Stage, tmux_directo
         stage.terminal.panes(str(tmux_directory / "file" / "s"))
 
 
+@pytest.mark.parametrize(
+    ("title", "seen"),
+    [
+        ("[ ! ] Action Required | wx", "[ ! ] Action Required | wx"),
+        ("⠋ wx", "⠋ wx"),
+        ("a \\ b\\", "a   b "),
+        ("$(id) `id` \"q\" ; 'q'", "$(id) `id` \"q\" ; 'q'"),
+        ("x" * 300, "x" * 64),
+        ("", ""),
+    ],
+)
+def test_the_title_of_a_pane_is_listed_whatever_it_is(stage: Stage, title: str, seen: str) -> None:
+    pane, _ = stage.create()
+    stage.server("select-pane", "-t", pane.pane, "-T", title)
+    found = stage.terminal.panes(stage.server.socket).pane(pane.pane)
+    assert found is not None
+    assert found.title == seen
+    assert found.command_run == pane.run
+
+
 @contextmanager
 def stopped(pid: int) -> Iterator[None]:
     os.kill(pid, signal.SIGSTOP)

@@ -70,6 +70,7 @@ FLAGS: list[tuple[list[str], str, Any]] = [
     (["--session", "s"], "session", "s"),
     (["--no-auto-resume"], "auto_resume", False),
     ([], "auto_resume", None),
+    (["--on-resume", "go on"], "on_resume", "go on"),
     (["--env", "A=1=2", "--env", "B="], "env", {"A": "1=2", "B": ""}),
     (["--tag", "x", "--tag", "y"], "tags", ["x", "y"]),
     (["--description", "d"], "description", "d"),

@@ -95,6 +95,12 @@ def test_events_in_lines(peer: Peer, genie: Run) -> None:
     assert peer.last("GET /v1/agents/ada/events").query == {}
 
 
+def test_the_providers_own_record_is_not_in_the_lines(peer: Peer, genie: Run) -> None:
+    peer.answers["GET /v1/agents/ada/events"] = Lines([happened(1, payload={"status": "queue", "raw": {"a": "story"}})])
+    assert genie("events", "ada").out.rstrip().endswith("status=queue")
+    assert json.loads(genie("events", "ada", "--json").out)["payload"]["raw"] == {"a": "story"}
+
+
 def test_events_as_ndjson(peer: Peer, genie: Run) -> None:
     rows = [happened(1), happened(2, payload={"message": "zwei\nü"})]
     peer.answers["GET /v1/agents/ada/events"] = Lines(rows)

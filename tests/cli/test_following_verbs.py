@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from genie.cli import keeping
-from genie.cli.matching import LARGEST, as_variable, command_of, conditions, fits
+from genie.cli.matching import command_of, conditions, fits
 from genie.domain.errors import BadInput
+from genie.domain.rule import LARGEST, as_variable
 from tests.cli.conftest import Run
 from tests.cli.peer import Asked, Lines, Peer, Silence, error
 from tests.cli.test_events_verbs import happened

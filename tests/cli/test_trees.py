@@ -229,6 +229,16 @@ def test_team_create_sends_limits(peer: Peer, genie: Run) -> None:
     assert peer.last("POST /v1/teams").body["limits"] == {"depth": "2"}
 
 
+@pytest.mark.parametrize(("words", "said"), [((), None), (("--native",), True), (("--no-native",), False)])
+def test_team_create_says_whether_it_is_native(
+    peer: Peer, genie: Run, words: tuple[str, ...], *, said: bool | None
+) -> None:
+    peer.answers["POST /v1/teams"] = {"name": "web", "tmux_session": "web", "layout": "mosaic"}
+    genie("team", "create", "web", *words)
+    assert peer.last("POST /v1/teams").body["native"] is said
+    assert set(peer.last("POST /v1/teams").body["env"]) <= {"HOME", "CLAUDE_CONFIG_DIR"}
+
+
 def test_show_tells_the_root_the_limits_and_what_is_left(peer: Peer, genie: Run) -> None:
     told = {"sessions": [], "runs": [], "limits": {"mode": "dynamic", "children": 5, "memory": 2**33}, "root": "top"}
     peer.answers["GET /v1/agents/a"] = row("a", parent="mid", expires_at="2999-01-01T00:00:00Z", **told)

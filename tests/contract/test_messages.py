@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -170,3 +171,43 @@ def test_what_was_rolled_back_was_not_sent(registry: Registry, ada: Standing) ->
     with pytest.raises(ZeroDivisionError):
         break_off()
     assert registry.inbox(None, limit=10) == []
+
+
+# ---- old ones -------------------------------------------------------------------------------
+
+
+def test_old_messages_are_dropped_when_nothing_more_will_come_of_them(registry: Registry, ada: Standing) -> None:
+    assert ada.agent.session
+    life(registry, ada, Life.RUNNING)
+    heard = {"session": ada.agent.session, "claimed_at": NOW}
+    gone = [
+        a_message(ada, state=State.ANSWERED, channel=Channel.SOCKET, **heard),
+        a_message(ada, state=State.FAILED),
+        a_message(ada, state=State.UNPROVEN, channel=Channel.TYPE, **heard),
+        a_message(ada, state=State.DELIVERED, channel=Channel.STDIN, **heard),
+        a_message(ada, state=State.DELIVERED, channel=Channel.TYPE, session=uuid4(), claimed_at=NOW),
+    ]
+    kept = [
+        a_message(ada, state=State.QUEUED),
+        a_message(ada, state=State.DELIVERING, channel=Channel.TYPE, **heard),
+        a_message(ada, state=State.DELIVERED, channel=Channel.TYPE, **heard),
+        a_message(ada, state=State.FAILED, changed_at=NOW + timedelta(days=2)),
+    ]
+    add(registry, *gone, *kept)
+    after = NOW + timedelta(days=1)
+    assert registry.old_messages("elsewhere", before=after).count == 0
+    assert registry.old_messages(HOST, before=NOW).count == 0
+    found = registry.old_messages(HOST, before=after)
+    assert found.count == len(gone)
+    assert found.size > 0
+    assert registry.drop_messages(HOST, before=after) == len(gone)
+    assert [one.id for one in registry.inbox(None, limit=100)] == [one.id for one in kept]
+    assert registry.old_messages(HOST, before=after).count == 0
+
+
+def test_the_last_claim_is_of_a_turn_that_may_go_on(registry: Registry, ada: Standing) -> None:
+    over, on = (a_message(ada, state=state, channel=Channel.TYPE) for state in (State.ANSWERED, State.DELIVERED))
+    later = NOW + timedelta(hours=1)
+    add(registry, replace(over, claimed_at=later), replace(on, claimed_at=NOW))
+    with registry.begin() as tx:
+        assert tx.last_claim(ada.agent.id) == NOW

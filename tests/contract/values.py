@@ -79,6 +79,7 @@ def a_session(agent: UUID, **changed: Any) -> Session:  # noqa: ANN401
         "provider_session": str(id_),
         "launch": Launch(argv=ARGV, cwd="/w", env_names=("HOME", "PATH"), prompt=2),
         "role_prompt": "You are\nan engineer.",
+        "on_resume": "look first",
         "created_at": NOW,
     }
     return Session(**fields | changed)
@@ -115,6 +116,9 @@ def a_team(name: str = "red", **changed: Any) -> Team:  # noqa: ANN401
         "cwd": "/w",
         "created_at": NOW,
         "spawn": Wish(children=3, termination=Termination.ORPHAN),
+        "native": True,
+        "repo": "/w/shop",
+        "worktrees": True,
     }
     return Team(**fields | changed)
 

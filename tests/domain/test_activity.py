@@ -20,6 +20,7 @@ from genie.domain.activity import (
     of_event,
     without_registry,
 )
+from genie.domain.activity import evidence as newest_words
 from genie.domain.agent import Activity
 from genie.domain.events import Event, Kind
 
@@ -210,3 +211,49 @@ def test_what_a_conversation_tells(event: Event, says: Activity | None, waits: b
 @pytest.mark.parametrize("event", [happened(Kind.USAGE), happened(Kind.PROVIDER_STATUS, status="mode")])
 def test_what_tells_nothing(event: Event) -> None:
     assert of_event(event) is None
+
+
+# ---- the title of the pane, the status line -------------------------------------------------
+
+
+def title(seconds: float, says: Activity) -> Evidence:
+    return said(Source.TITLE, seconds, says)
+
+
+def test_a_title_counts_where_nobody_has_told_anything_else() -> None:
+    assert read(title(1, W), now=2, mute=True).activity is W
+    assert read(title(1, PERM), now=9, mute=True).source == "title: x"
+
+
+def test_a_title_tells_of_a_permission_that_the_others_do_not_know_of() -> None:
+    def doing(*told: Evidence) -> Activity:
+        return read(*told, now=60, mute=True).activity
+
+    assert doing(talk(1, W, waits=False), title(2, PERM)) is PERM
+    assert doing(talk(1, W), title(2, W)) is W
+    assert doing(talk(1, I), title(2, PERM)) is I
+    assert doing(talk(3, W), title(2, PERM)) is PERM, "within the moment that it may be late"
+    assert doing(talk(5, W), title(2, PERM)) is W, "somebody has told of work since"
+    assert doing(talk(1, W), title(2, PERM), title(4, W)) is W
+    assert read(entry(1, W), title(2, PERM), now=60).activity is W, "a registry knows better"
+
+
+def test_a_hook_that_asks_stands_until_somebody_tells_of_work() -> None:
+    assert read(talk(1, W), hook(2, PERM, waits=False), now=60, mute=True).activity is PERM
+    assert read(talk(1, W), hook(2, I), now=60, mute=True).activity is W, "its end is the transcript's to tell"
+
+
+def test_what_costs_something_was_said_by_the_model() -> None:
+    told = [talk(1, W, waits=True), said(Source.STATUS, 300, None, waits=True)]
+    assert read(*told, now=700).activity is W
+    assert read(*told, now=900).activity is E
+    assert read(talk(1, W, waits=True), said(Source.STATUS, 300, None), now=601).activity is E
+    assert read(talk(1, W, waits=False), said(Source.STATUS, 300, None, waits=True), now=10**6).activity is W
+
+
+def test_the_newest_word_of_each_source() -> None:
+    known = Known(started=T0)
+    for one in (talk(1, W), title(3, PERM), hook(2, W), said(Source.STATUS, 4, None), hook(5, I)):
+        known = note(known, one, now=at(9))
+    told = [(one.source.value, one.at) for one in newest_words(known)]
+    assert told == [("hook", at(5)), ("status line", at(4)), ("title", at(3)), ("transcript", at(1))]

@@ -33,7 +33,7 @@ def a_file(*members: Member, **said: Any) -> TeamFile:  # noqa: ANN401
     return TeamFile(**{"name": "shop", "source": "/w/.genie/team.yaml", "base": "/w", "members": members} | said)
 
 
-TEAM: Team = a_team("shop", lead=None, spawn=Wish())
+TEAM: Team = a_team("shop", lead=None, spawn=Wish(), native=False)
 DB, WEB, TESTS = Member(name="db"), Member(name="web", count=2, after=("db",)), Member(name="t", after=("web-2", "db"))
 
 
@@ -153,10 +153,11 @@ def test_strangers_in_the_team_are_left() -> None:
 def test_the_team_is_changed_where_the_file_says_otherwise() -> None:
     team = replace(TEAM, layout="mosaic", lead="old", spawn=Wish(children=1), archived_at=NOW)
     assert differences(a_file(), team) == {}
-    file = a_file(DB, layout=Layout.VERTICAL, lead="db", limits=Wish(children=2))
+    file = a_file(DB, layout=Layout.VERTICAL, lead="db", limits=Wish(children=2), native=True)
     assert differences(file, team) == {
         "layout": ("mosaic", "vertical"),
         "lead": ("old", "db"),
+        "native": (False, True),
         "limits": (Wish(children=1), Wish(children=2)),
     }
-    assert plan(file, team, [])[0] == ChangeTeam("shop", "the file says another layout, lead, limits")
+    assert plan(file, team, [])[0] == ChangeTeam("shop", "the file says another layout, lead, limits, native")

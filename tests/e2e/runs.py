@@ -34,7 +34,8 @@ def one_for_all(server: str, **env: str) -> Iterator[Quick]:
         with database(server, template=TEMPLATE) as dsn:
             for name in ("home", "user", "project"):
                 (directory / name).mkdir()
-            genie = quick(Genie(directory, tmux, environment(directory, tmux, dsn) | env))
+            fault = {"GENIE_FAULT_POINT": f"@{directory}/fault"}
+            genie = quick(Genie(directory, tmux, environment(directory, tmux, dsn) | fault | env))
             try:
                 yield genie
             finally:

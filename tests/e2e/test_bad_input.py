@@ -64,7 +64,6 @@ TARGETS = [
 
 
 def test_words_names_and_targets_that_cannot_be_meant(genie: Genie) -> None:
-    genie = quick(genie)
     genie("team", "create", "simone")
     resident(genie)
     before = traces(genie)
@@ -180,7 +179,6 @@ def test_other_commands_refuse_in_the_same_way(make_genie: MAKE) -> None:
 
 
 def test_a_prompt_of_a_megabyte_goes_by_a_file(genie: Genie) -> None:
-    genie = quick(genie)
     prompt = (f"{ODD}\r\n\ttab\n" * (MEGABYTE // len(ODD.encode()) + 1)).encode()
     assert len(prompt) > MEGABYTE
     (genie.project / "prompt").write_bytes(prompt)
@@ -204,7 +202,6 @@ def test_a_prompt_of_a_megabyte_goes_by_a_file(genie: Genie) -> None:
 
 
 def test_odd_texts_are_kept_byte_for_byte(genie: Genie) -> None:
-    genie = quick(genie)
     directory = genie.project / f"a b\n{ODD.replace('/', '')}"
     directory.mkdir()
     raw = "caf\udce9 \udcff"
@@ -227,7 +224,8 @@ def test_odd_texts_are_kept_byte_for_byte(genie: Genie) -> None:
     assert [found["name"] for found in genie.json("ls", "--tag", ODD)] == ["engineer"]
 
 
-def test_a_configuration_that_does_not_read_is_told_with_file_and_line(genie: Genie) -> None:
+def test_a_configuration_that_does_not_read_is_told_with_file_and_line(make_genie: MAKE) -> None:
+    genie = make_genie()
     genie.home.mkdir(mode=0o700)
     config = genie.home / "config.toml"
     here = Quick(genie.directory, genie.tmux, genie.env)
@@ -254,7 +252,6 @@ def test_a_configuration_that_does_not_read_is_told_with_file_and_line(genie: Ge
 
 def test_a_project_is_not_believed_everything(genie: Genie) -> None:
     """Its configuration may not say what is the user's to say, and its templates are checked."""
-    genie = quick(genie)
     genie("team", "create", "simone")
     resident(genie)
     before = traces(genie)
@@ -283,7 +280,6 @@ def test_a_project_is_not_believed_everything(genie: Genie) -> None:
 
 
 def test_teams_of_claude_that_cannot_be_read_are_a_warning(genie: Genie) -> None:
-    genie = quick(genie)
     teams = Path(genie.env["CLAUDE_CONFIG_DIR"]) / "teams"
     for name in ("bad", "folder/config.json", "odd", "one", "two"):
         (teams / name).mkdir(parents=True)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
 
 import psutil
 import pytest
 
+from tests.e2e.dying import crash_at
 from tests.fixtures.daemon import Genie, belonging
 from tests.fixtures.tmux import until
 
@@ -16,16 +16,6 @@ START = ("start.created", "start.dressed", "start.released", "start.before_commi
 SPAWN = ("spawn.committed", *START)
 RESUME = ("reconcile.declared", "resume.before_commit", "resume.claimed", "resume.cleared", *START)
 FINISH = ("finish.ended", "finish.closed", "finish.before_commit")
-
-
-def crash_at(genie: Genie, point: str) -> int:
-    """A daemon that will die at that point; its pid."""
-    if genie.daemon_pid():
-        genie.kill_daemon()
-    genie("daemon", "start", env={"GENIE_FAULT_POINT": point})
-    pid = genie.daemon_pid()
-    assert pid is not None
-    return pid
 
 
 def mains(genie: Genie) -> list[int]:
@@ -73,6 +63,7 @@ def test_a_spawn_that_was_not_written_leaves_nothing(genie: Genie) -> None:
 def test_a_daemon_that_dies_in_a_resume(genie: Genie, point: str) -> None:
     row = genie.json("spawn", "engineer", "--prompt", "[[child:setsid]] once")
     until(lambda: "ok:" in genie.screen("engineer"), what="the answer to the prompt")
+    until(lambda: genie.agent("engineer")["activity"] == "idle", what="the end of its turn")
     pid = crash_at(genie, point)
     children = {process.pid for process in belonging(genie.home)} - {row["pid"]}
     os.kill(row["pid"], signal.SIGKILL)
@@ -87,8 +78,8 @@ def test_a_daemon_that_dies_in_a_resume(genie: Genie, point: str) -> None:
 @pytest.mark.parametrize(("verb", "state"), [("stop", "suspended"), ("kill", "terminated")])
 @pytest.mark.parametrize("point", ["wanted", *FINISH])
 def test_a_daemon_that_dies_in_a_stop_or_kill(genie: Genie, verb: str, state: str, point: str) -> None:
-    genie.json("spawn", "engineer")
     pid = crash_at(genie, f"{verb}.wanted" if point == "wanted" else point)
+    genie.json("spawn", "engineer")
     assert genie.run(verb, "engineer").returncode != 0
     genie.until_gone(pid)
     genie.until_state("engineer", state)
@@ -104,8 +95,7 @@ def hooked(genie: Genie) -> bool:
     return genie.daemon_pid() is not None
 
 
-def test_the_hook_of_tmux_starts_a_daemon_that_is_gone(make_genie: Callable[..., Genie]) -> None:
-    genie = make_genie()
+def test_the_hook_of_tmux_starts_a_daemon_that_is_gone(genie: Genie) -> None:
     row = genie.json("spawn", "engineer")
     genie.kill_daemon()
     os.kill(row["pid"], signal.SIGKILL)

@@ -25,6 +25,11 @@ MAKE = Callable[..., Genie]
 NOBODY = 65534
 
 
+@pytest.fixture
+def genie(make_genie: Callable[..., Genie]) -> Genie:
+    return make_genie()
+
+
 def events(genie: Genie, kind: str) -> int:
     (row,) = ask(genie.env["GENIE_DATABASE_URL"], f"select count(*) from events where kind = '{kind}'")  # noqa: S608
     return int(str(row[0]))

@@ -12,6 +12,7 @@ from subprocess import Popen
 from typing import Any
 
 import psutil
+import pytest
 
 from genie.adapters.postgres.registry import PostgresRegistry
 from genie.domain.events import Kind, event
@@ -28,6 +29,11 @@ if os.environ.get("SLOW"):
     os.system("sleep 300 & echo $! > " + sys.argv[1] + ".pid")
     time.sleep(300)
 """
+
+
+@pytest.fixture
+def dsn(genie: Genie) -> str:
+    return genie.env["GENIE_DATABASE_URL"]
 
 
 def say(dsn: str, name: str, *said: tuple[Kind, dict[str, Any]]) -> None:

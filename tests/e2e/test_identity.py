@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
@@ -21,7 +21,7 @@ from tests.e2e.test_trees import NO_TOKEN, bare
 from tests.fixtures.daemon import Genie
 from tests.fixtures.tmux import until
 
-WRITERS, EACH = 10, 12
+WRITERS, EACH = 10, 7
 
 
 class Subscriber:
@@ -209,10 +209,10 @@ def test_ten_writers_and_a_subscriber_that_is_cut(genie: Genie) -> None:
         busy = [pool.submit(write, writer) for writer in inside]
         for turn in range(4):
             with subscribed(genie, "--after", last) as subscriber:
-                subscriber.until(20)
+                subscriber.until(12)
                 if turn == 2:
                     genie.kill_daemon()
-                    subscriber.until(40)
+                    subscriber.until(24)
                 seen += subscriber.cut()
                 last = str(seen[-1]["id"])
         for work in busy:
@@ -289,7 +289,8 @@ def test_it_waits_for_a_daemon_that_was_stopped(genie: Genie) -> None:
         assert silent.rows == []
 
 
-def test_the_python_client_follows_as_well(genie: Genie) -> None:
+def test_the_python_client_follows_as_well(make_genie: Callable[..., Genie]) -> None:
+    genie = make_genie()
     genie("spawn", "a", *SLEEP)
     genie.kill_daemon()
     lost: list[int] = []

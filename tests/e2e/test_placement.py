@@ -15,7 +15,6 @@ from typing import Any
 import pytest
 
 from tests.fixtures.daemon import Genie
-from tests.fixtures.quick import quick
 from tests.fixtures.tmux import until
 
 GEOMETRY = "#{pane_id} #{pane_left} #{pane_top} #{pane_width} #{pane_height}"
@@ -90,7 +89,6 @@ def home(genie: Genie) -> str:
 
 
 def test_from_within_tmux_the_pane_is_made_beside_the_caller(genie: Genie, home: str) -> None:
-    genie = quick(genie)
     other = rows(genie, "=mine:work", GEOMETRY)[1]
     options = [genie.tmux("show-options", *flags, "-t", home) for flags in ((), ("-w",), ("-p",))]
     unchanged = global_options(genie)
@@ -125,7 +123,6 @@ def test_from_within_tmux_the_pane_is_made_beside_the_caller(genie: Genie, home:
 
 
 def test_windows_and_sessions_by_name(genie: Genie, home: str) -> None:
-    genie = quick(genie)
     here = around(genie, home)
     genie.tmux("new-window", "-d", "-t", "=mine:", "-n", "build-tools", "cat")
     own = genie.json("spawn", "one", "--new-window", "--", "cat", env=here)
@@ -152,7 +149,6 @@ def test_windows_and_sessions_by_name(genie: Genie, home: str) -> None:
 
 
 def test_layouts_flow_anew_and_the_keeper_outlives_the_agents(genie: Genie) -> None:
-    genie = quick(genie)
     genie("team", "create", "tall", "--layout", "vertical")
     for name in ("t1", "t2", "t3"):
         genie("spawn", name, "--team", "tall", "--", "cat")
@@ -193,7 +189,6 @@ def test_borders_tell_who_is_there_and_hostile_options_do_no_harm(
 ) -> None:
     """They are in the configuration that the daemon's own tmux server reads."""
     (Path(genie.env["HOME"]) / ".tmux.conf").write_text(HOSTILE)
-    genie = quick(genie)
     genie("team", "create", "simone")
     one = genie.json("spawn", "one", "--role", "engineer", "--team", "simone", "--prompt", "hello")
     options = global_options(genie)

@@ -379,5 +379,7 @@ def test_a_usage_limit_is_waited_for_and_the_conversation_goes_on(genie: Quick) 
     until(lambda: genie.state("limited") == "dead", what="the limit")
     assert "usage limit" in genie("explain", "limited")
     genie("wait", "limited")
-    assert genie("output", "limited") == "ok: You were interrupted. Go on with your task where you left off."
+    said = genie("output", "limited")
+    assert said.startswith('ok: <genie-resume agent="limited" reason="you had met a usage limit, which is over now"')
+    assert "Go on with your task where you left off." in said
     assert genie.json("status", "limited")["session_id"] == row["session_id"]

@@ -5,20 +5,26 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Callable
+from functools import partial
 
 import pytest
 
-from tests.e2e.dying import points
+from tests.e2e.dying import crash_at, points
 from tests.e2e.runs import marker, of_run, pane_of
-from tests.e2e.test_crashes import SPAWN, crash_at
+from tests.e2e.test_crashes import SPAWN
 from tests.fixtures.daemon import Genie
-from tests.fixtures.postgres import Asker
+from tests.fixtures.postgres import Asker, ask
 from tests.fixtures.tmux import until
 
 END = ("take_in.before_commit", "take_in.committed", "reconcile.declared")
 LATE = ("finish.ended", "finish.closed", "finish.before_commit")
 ONCE = {"requested", "spawning", "running", "done"}
+
+
+@pytest.fixture
+def sql(genie: Genie) -> Asker:
+    """Ask the genie's database something behind the registry's back."""
+    return partial(ask, genie.env["GENIE_DATABASE_URL"])
 
 
 def whole(genie: Genie, sql: Asker, *, state: str = "done") -> dict[str, object]:
@@ -89,8 +95,7 @@ def test_a_daemon_that_dies_when_its_time_is_over(genie: Genie, sql: Asker, poin
     assert (row["reason"], starts(genie)) == ("timeout", 1)
 
 
-def test_a_run_that_ended_while_no_daemon_was_there(make_genie: Callable[..., Genie], sql: Asker) -> None:
-    genie = make_genie()
+def test_a_run_that_ended_while_no_daemon_was_there(genie: Genie, sql: Asker) -> None:
     fifo = genie.directory / "go"
     os.mkfifo(fifo)
     genie("run", "--name", "ada", *counting(genie, f"read code < {fifo}; exit $code"))

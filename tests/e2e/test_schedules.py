@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import psutil
-
-from tests.e2e.dying import points
-from tests.fixtures.daemon import Genie, environ
+from tests.e2e.dying import crash_at, points
+from tests.fixtures.daemon import Genie
 from tests.fixtures.tmux import until
 
 SECOND = timedelta(seconds=1)
@@ -19,23 +15,6 @@ POINTS = points(
     ("schedule.before_claim", "schedule.claimed", "spawn.before_commit", "spawn.committed", "start.released"),
     ("schedule.claimed", "spawn.before_commit", "spawn.committed"),
 )
-
-
-def crash_at(genie: Genie, point: str) -> None:
-    """A daemon that dies at that point, and is gone."""
-    genie.kill_daemon()
-    genie.run("daemon", "start", env={"GENIE_FAULT_POINT": point})
-    until(lambda: not doomed(genie, point), within=30, what=f"the death of the daemon at {point}")
-
-
-def doomed(genie: Genie, point: str) -> bool:
-    """Whether a daemon of this home that dies at that point still lives."""
-    marks = {os.fsencode(f"GENIE_HOME={genie.home}"), os.fsencode(f"GENIE_FAULT_POINT={point}")}
-    for pid in psutil.pids():
-        with suppress(OSError, psutil.Error):
-            if marks <= set(environ(pid)):
-                return True
-    return False
 
 
 def ticking(genie: Genie, *more: str) -> Path:
@@ -60,7 +39,7 @@ def lines(written: Path) -> list[str]:
 def test_each_due_time_is_started_once_though_the_daemon_is_killed(genie: Genie) -> None:
     written = ticking(genie, "--missed", "run-all")
     for point in POINTS:
-        crash_at(genie, point)
+        genie.until_gone(crash_at(genie, point))
         genie("schedule", "ls")
     genie("schedule", "pause", "tick")
     until(lambda: all(fire["outcome"] == "started" for fire in fires(genie)), within=30, what="the end of all starts")
@@ -72,6 +51,7 @@ def test_each_due_time_is_started_once_though_the_daemon_is_killed(genie: Genie)
     assert len(set(sessions)) == len(sessions)
     until(lambda: len(lines(written)) >= len(sessions), within=30, what="a line of each session")
     assert sorted(lines(written)) == sorted(sessions)
+    genie("schedule", "remove", "tick")
 
 
 def test_it_goes_on_after_the_registry_was_put_back(genie: Genie) -> None:

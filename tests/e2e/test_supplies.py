@@ -72,7 +72,7 @@ def put_docker(genie: Genie) -> dict[str, str]:
 
 
 def test_a_session_in_a_sandbox_with_a_file_and_a_schema(genie: Genie, repo: Path) -> None:
-    genie.home.mkdir(exist_ok=True)
+    genie("daemon", "stop")
     (genie.home / "config.toml").write_text('[sandbox.images]\nshell = "box/shell:1"\n')
     docker, command = put_docker(genie), ("--", sys.executable, "-c", ANSWERS)
     asked = ("run", "say it", "--name", "ada", "--sandbox", "--network", "none", "--worktree", "--json-schema", SCHEMA)

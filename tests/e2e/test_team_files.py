@@ -10,7 +10,6 @@ from typing import Any
 import psycopg
 
 from tests.fixtures.daemon import Genie
-from tests.fixtures.quick import quick
 from tests.fixtures.tmux import until
 
 TEAM = """
@@ -55,7 +54,6 @@ def shown(genie: Genie, name: str, text: str) -> None:
 
 
 def test_up_deaths_up_down_up_are_the_same_conversations(genie: Genie) -> None:
-    genie = quick(genie)
     write(genie)
     rehearsed = genie.json("team", "up", "--dry-run")
     assert [(step["does"], step["name"]) for step in rehearsed["steps"]] == [
@@ -95,7 +93,6 @@ def test_up_deaths_up_down_up_are_the_same_conversations(genie: Genie) -> None:
 
 
 def test_a_member_that_waits_for_one_to_be_done(genie: Genie) -> None:
-    genie = quick(genie)
     gate = genie.project / "gate"
     write(
         genie,
@@ -120,7 +117,6 @@ members:
 
 
 def test_teams_change_and_end(genie: Genie) -> None:
-    genie = quick(genie)
     genie("team", "create", "old")
     genie("spawn", "ada", "--team", "old", "--", "sleep", "600")
     genie("spawn", "bob", "--", "sleep", "600")
@@ -146,7 +142,6 @@ def test_teams_change_and_end(genie: Genie) -> None:
 
 
 def test_the_registry_follows_the_template_files(genie: Genie) -> None:
-    genie = quick(genie)
     path = Path(genie("template", "new", "writer", "--user").strip())
     assert path == genie.home / "agents" / "writer" / "AGENTS.md"
     assert "is there already" in genie.refused("template", "new", "writer", "--user", code=4)

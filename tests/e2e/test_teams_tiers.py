@@ -8,7 +8,6 @@ from typing import Any
 from uuid import uuid4
 
 from tests.fixtures.daemon import Genie
-from tests.fixtures.quick import quick
 from tests.fixtures.tmux import until
 
 SOURCES = ["--team", "template", "$GENIE_TEAM", "discovery", "members on disk"]
@@ -44,7 +43,6 @@ def answers(chain: list[dict[str, Any]]) -> list[str | None]:
 
 def test_every_tier_answers_before_those_below_it(genie: Genie) -> None:
     """All five have an answer of their own; one after the other is taken away."""
-    genie = quick(genie)
     lead = str(uuid4())
     for team in ("asked", "pinned", "said", "led"):
         genie("team", "create", team)
@@ -88,7 +86,6 @@ def test_every_tier_answers_before_those_below_it(genie: Genie) -> None:
 
 
 def test_what_was_resolved_is_kept_and_explained(genie: Genie) -> None:
-    genie = quick(genie)
     genie("team", "create", "said")
     template(genie, "scout", team="pinned")
     made = genie.json("spawn", "scout", env={"GENIE_TEAM": "said"})
@@ -113,7 +110,6 @@ def test_what_was_resolved_is_kept_and_explained(genie: Genie) -> None:
 
 
 def test_discovery_by_the_lead_of_a_genie_team_its_transcript_and_its_tmux_session(genie: Genie) -> None:
-    genie = quick(genie)
     genie("team", "create", "led", "--lead", "boss")
     boss = genie.json("spawn", "boss", "--role", "team-lead", "--team", "led", "--prompt", "hello")
     until(lambda: "ok: hello" in genie.screen("boss"), what="the answer, and with it the transcript")
@@ -133,7 +129,6 @@ def test_discovery_by_the_lead_of_a_genie_team_its_transcript_and_its_tmux_sessi
 
 
 def test_members_on_disk_and_a_refusal_that_names_all_five_ways(genie: Genie) -> None:
-    genie = quick(genie)
     claude_team(genie, "night", members=("owl",))
     said = genie.refused("spawn", "nobody", code=3)
     for way in ("--team", "team:", "GENIE_TEAM", "tmux session", "~/.claude/teams"):

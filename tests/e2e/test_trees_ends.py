@@ -10,9 +10,8 @@ from datetime import UTC, datetime
 import psutil
 import pytest
 
-from tests.e2e.dying import points
+from tests.e2e.dying import crash_at, points
 from tests.e2e.forest import SLEEP, Artist, artists, at, child, events, of_run, root, until_states
-from tests.e2e.test_crashes import crash_at
 from tests.fixtures.daemon import FAKES, Genie, belonging
 from tests.fixtures.tmux import until
 

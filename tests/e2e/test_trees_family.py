@@ -7,9 +7,8 @@ import signal
 
 import pytest
 
-from tests.e2e.dying import points
+from tests.e2e.dying import crash_at, points
 from tests.e2e.forest import Inside, events, line, root, rows, states, until_states
-from tests.e2e.test_crashes import crash_at
 from tests.fixtures.daemon import Genie, belonging
 
 LIVE = ["running"] * 4

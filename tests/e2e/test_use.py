@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from tests.fixtures.daemon import Genie
+from tests.fixtures.quick import quick
 from tests.fixtures.tmux import until
 
-SPIN = ("sh", "-c", "while :; do :; done")
+SPIN = ("sh", "-c", "while sleep 0.05; do n=30000; while [ $n -gt 0 ]; do n=$((n - 1)); done; done")
+"""Busy for about a quarter of the time."""
 
 
-def test_the_daemon_samples_what_a_tree_uses(genie: Genie) -> None:
+def test_the_daemon_samples_what_a_tree_uses(make_genie: Callable[..., Genie]) -> None:
+    genie = quick(make_genie())
     genie("team", "create", "web")
     genie("spawn", "top", "--team", "web", "--", "sleep", "600")
     genie("spawn", "kid", "--team", "web", "--parent", "top", "--ttl", "1h", "--", *SPIN)

@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from genie.client import Daemon
 from genie.domain.errors import BadInput
 from genie.paths import Home
 from tests.fixtures.daemon import Genie, belonging
-from tests.fixtures.postgres import Asker
+from tests.fixtures.postgres import Asker, ask
 from tests.fixtures.tmux import until
 
 Row = dict[str, Any]
@@ -53,6 +54,12 @@ class Jobs:
         """Returns once the command has read it."""
         with self.fifo(name).open("w") as file:
             file.write(f"{code}\n")
+
+
+@pytest.fixture
+def sql(genie: Genie) -> Asker:
+    """Ask the genie's database something behind the registry's back."""
+    return partial(ask, genie.env["GENIE_DATABASE_URL"])
 
 
 @pytest.fixture

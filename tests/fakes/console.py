@@ -9,6 +9,7 @@ Orders stand in a prompt, in a typed line or in the variable FAKE_AGENT, which i
     [[text:Hello]]                        answer this instead of "ok: <prompt>"
     [[slow:2]] [[hang]]                   answer after two seconds, or never
     [[ask]]                               show a permission dialog; Enter approves it
+    [[sh:COMMAND]]                        run that, and go on when it has ended
 
 Each start appends one JSON line (pid, argv, env, cwd, at) to the file that FAKE_AGENT_LOG names, each
 child a line with its pid. Standard library only.
@@ -251,6 +252,8 @@ class Console:
             self.later(order.after, lambda: self.suicide(order.number))
         elif order.name == "child":
             start_child(order.argument)
+        elif order.name == "sh":
+            subprocess.run(["sh", "-c", order.argument], stdin=subprocess.DEVNULL, capture_output=True, check=False)
 
     def suicide(self, number: int) -> None:
         """Die of a signal, without any order."""

@@ -28,6 +28,12 @@ def find_claude(directory: Path) -> Path | None:
     return _first(directory, "venv/lib/python3*/site-packages/claude_agent_sdk/_bundled/claude")
 
 
+def find_python(directory: Path) -> Path | None:
+    """The interpreter that has the package itself."""
+    python = directory / "venv" / "bin" / "python"
+    return python if find_claude(directory) and os.access(python, os.X_OK) else None
+
+
 def find_codex(directory: Path) -> Path | None:
     """The native program, not the script of node that starts it."""
     return _first(directory, "npm/node_modules/@openai/codex-*/vendor/*/bin/codex")

@@ -28,6 +28,7 @@ from tests.services.chance import HandClock, Killed, KillSwitch, SeededIds, Seed
 from tests.services.host import MemoryLaunches, MemoryProcesses, MemoryRunLogs
 from tests.services.machine import HOME, Execution, Machine, Pane, Process
 from tests.services.mail import MemoryChannels
+from tests.services.natives import MemoryNatives
 from tests.services.ports import MemoryPlaces, MemoryProviders, MemoryTeamFiles, MemoryTemplates
 from tests.services.recordings import MemoryRecordings
 from tests.services.registry import MemoryRegistry
@@ -56,6 +57,7 @@ class Bench:
         self.machine.folders = self.recordings.folders
         self.channels = MemoryChannels(self.recordings)
         self.leavings = MemoryLeavings()
+        self.natives = MemoryNatives()
         self.ids = SeededIds()
         self.secrets = SeededSecrets()
         self.switch = KillSwitch()
@@ -84,6 +86,7 @@ class Bench:
             inputs=self.recordings,
             channels=self.channels,
             leavings=self.leavings,
+            natives=self.natives,
             places=self.places,
             supplies=self.supplies.port(),
             clock=self.clock,

@@ -83,6 +83,12 @@ class MemoryProcesses:
     def enclose(self, run: UUID, pid: int, *, memory: int | None = None) -> None:
         self._machine.enclosed[run] = memory
 
+    def starved(self, run: UUID) -> bool:
+        return run in self._machine.starved
+
+    def of_this_boot(self, started: str) -> bool:
+        return started not in self._machine.before_boot
+
     def confinement(self) -> str:
         return "memory"
 
@@ -113,6 +119,9 @@ class MemoryLaunches:
     def told(self, of: UUID) -> None:
         if of in self._machine.prompts:
             self._machine.told.add(of)
+
+    def untold(self, of: UUID) -> None:
+        self._machine.told.discard(of)
 
     def keep_token(self, run: UUID, token: str) -> None:
         self._machine.tokens[run] = token

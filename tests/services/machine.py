@@ -18,7 +18,7 @@ from uuid import UUID
 
 from genie.domain.errors import Foreign, GenieError, TerminalAway
 from genie.domain.session import PaneIdentity, PaneSeen, ServerIdentity
-from genie.ports import Face
+from genie.ports import Face, Onlooker
 from tests.services.chance import HandClock
 
 RUNNER_PATIENCE = timedelta(seconds=10)
@@ -65,6 +65,7 @@ class Pane:
     face: Face | None = None
     typed: list[str] = field(default_factory=list)
     recorded: str | None = None
+    title: str = ""
 
     def seen(self) -> PaneSeen:
         known = not self.process.alive and not self.blank
@@ -79,6 +80,7 @@ class Pane:
             session=self.session,
             window=self.window,
             window_id=self.window_id,
+            title=self.title,
         )
 
 
@@ -131,9 +133,14 @@ class Machine:
         self.killed: list[Process] = []
         self.graces: dict[UUID, timedelta] = {}
         self.enclosed: dict[UUID, int | None] = {}
+        self.starved: set[UUID] = set()
+        self.before_boot: set[str] = set()
         self.away: set[str] = set()
         self.fails: dict[str, GenieError] = {}
         self.calls: list[str] = []
+        self.onlookers: list[Onlooker] = []
+        self.announced: list[tuple[str, str]] = []
+        self.rung: list[str] = []
         self.runners_read = True
         self.on_exec: Callable[[Execution], None] = lambda _: None
         self._pids = count(1000)

@@ -12,11 +12,12 @@ from genie.domain.agent import Agent, Desired, Life
 from genie.domain.errors import GenieError
 from genie.domain.message import OPEN, Channel, Message, State
 from genie.domain.session import Standing
+from genie.ports.garbage import Heap
 
 if TYPE_CHECKING:
     from tests.services.recordings import MemoryRecordings
 
-_WAYS = {"claude": (Channel.TYPE,), "codex": (Channel.PASTE, Channel.QUEUE)}
+_WAYS = {"claude": (Channel.TYPE, Channel.SOCKET), "codex": (Channel.PASTE, Channel.QUEUE)}
 
 
 class MemoryMessagesTx:
@@ -48,7 +49,8 @@ class MemoryMessagesTx:
         return [message for message in in_order(self._mail) if message.agent == agent and message.state in OPEN]
 
     def last_claim(self, agent: UUID) -> datetime | None:
-        return max((m.claimed_at for m in self._mail.values() if m.agent == agent and m.claimed_at), default=None)
+        own = [m for m in self._mail.values() if m.agent == agent and m.state is not State.ANSWERED]
+        return max((m.claimed_at for m in own if m.claimed_at), default=None)
 
 
 def in_order(mail: dict[UUID, Message]) -> list[Message]:
@@ -81,6 +83,27 @@ class MemoryMessages:
         self._answer()
         return [m for m in in_order(self._letters) if m.agent == agent and self._is_unanswered(m)]
 
+    def _settled_before(self, host: str, before: datetime) -> list[Message]:
+        self._answer()
+        return [
+            m
+            for m in in_order(self._letters)
+            if self._people[m.agent].host == host
+            and m.changed_at < before
+            and m.state not in OPEN
+            and not (self._is_unanswered(m) and self._people[m.agent].life is Life.RUNNING)
+        ]
+
+    def old_messages(self, host: str, *, before: datetime) -> Heap:
+        old = self._settled_before(host, before)
+        return Heap(len(old), sum(len(m.text) for m in old))
+
+    def drop_messages(self, host: str, *, before: datetime) -> int:
+        old = self._settled_before(host, before)
+        for message in old:
+            del self._letters[message.id]
+        return len(old)
+
     def mailboxes(self, host: str) -> list[UUID]:
         self._answer()
         found = [m.agent for m in in_order(self._letters) if self._people[m.agent].host == host and self._is_due(m)]
@@ -101,15 +124,24 @@ class MemoryMessages:
 @dataclass
 class MemoryChannels:
     """`genie.ports.Channels`. `given` is what was handed over, by channel and the name of who got it; `troubles` are
-    raised, one a handing over. What goes to a session that is fed goes to its input."""
+    raised, one a handing over; `listening` says that its programs have sockets, `idle`
+    since when they say that they are idle. What goes to a session that is fed goes to its input."""
 
     recordings: MemoryRecordings
     given: list[tuple[Channel, str, str]] = field(default_factory=list)
     troubles: list[GenieError] = field(default_factory=list)
     on_given: Callable[[Standing, str], None] = lambda to, text: None
+    listening: bool = False
+    idle: datetime | None = None
 
     def ways(self, provider: str) -> Sequence[Channel]:
         return _WAYS[provider]
+
+    def listens(self, to: Standing) -> bool:
+        return self.listening
+
+    def idle_since(self, to: Standing) -> datetime | None:
+        return self.idle
 
     def hand_over(self, channel: Channel, to: Standing, text: str) -> None:
         if self.troubles:

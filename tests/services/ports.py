@@ -252,9 +252,16 @@ class MemoryTeamFiles:
 
 @dataclass
 class MemoryPlaces:
-    """`genie.ports.Places`: every directory is there but the `missing`."""
+    """`genie.ports.Places`: every directory is there but the `missing`. `changed` are work trees, by directory;
+    `looked` those that were asked for."""
 
     missing: frozenset[str] = frozenset({"/nowhere"})
+    changed: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    looked: list[str] = field(default_factory=list)
+
+    def changes(self, directory: str, *, env: Mapping[str, str]) -> Sequence[str] | None:
+        self.looked.append(directory)
+        return self.changed.get(directory)
 
     def directory(self, path: str, *, base: str) -> str:
         whole = path if path.startswith("/") else (base if path == "." else f"{base.rstrip('/')}/{path}")

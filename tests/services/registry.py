@@ -18,6 +18,7 @@ from genie.domain.agent import Agent, Desired, Life
 from genie.domain.errors import BadInput, Conflict, Failed, GenieError, RegistryAway, Stale
 from genie.domain.events import Event, Kind
 from genie.domain.message import Message
+from genie.domain.permission import PermissionRequest
 from genie.domain.result import Bond, Edge, Need, Result
 from genie.domain.schedule import Fire, FireKey, Schedule
 from genie.domain.selecting import SHOWN, Match, Selection, span
@@ -32,6 +33,7 @@ from tests.services.archive import MemoryArchive
 from tests.services.calendars import MemorySchedules, MemorySchedulesTx
 from tests.services.library import MemoryLibrary
 from tests.services.mail import MemoryMessages, MemoryMessagesTx
+from tests.services.permissions import MemoryPermissions, MemoryPermissionsTx
 from tests.services.vitals import MemorySamples, live_on
 
 AT_WORK = frozenset({Life.QUEUED, Life.SPAWNING, Life.RUNNING, Life.DEAD, Life.RESUMING})
@@ -65,6 +67,7 @@ class Store:
     schedules: dict[UUID, Schedule] = field(default_factory=dict)
     fires: dict[FireKey, Fire] = field(default_factory=dict)
     messages: dict[UUID, Message] = field(default_factory=dict)
+    permissions: dict[UUID, PermissionRequest] = field(default_factory=dict)
 
     def needs(self, session: UUID) -> tuple[Need, ...]:
         """What that session waits for."""
@@ -96,7 +99,7 @@ class Store:
                     raise Conflict(f"the registry does not take it: '{agent.name}' points at nothing")
 
 
-class MemoryTx(MemorySchedulesTx, MemoryMessagesTx):
+class MemoryTx(MemorySchedulesTx, MemoryMessagesTx, MemoryPermissionsTx):
     """`genie.ports.Tx`. A statement that failed spoils it, as PostgreSQL's."""
 
     def __init__(self, store: Store) -> None:
@@ -111,6 +114,10 @@ class MemoryTx(MemorySchedulesTx, MemoryMessagesTx):
     @property
     def _mail(self) -> dict[UUID, Message]:
         return self.store.messages
+
+    @property
+    def _requests(self) -> dict[UUID, PermissionRequest]:
+        return self.store.permissions
 
     def _fail(self, error: GenieError) -> GenieError:
         self.error = error
@@ -307,7 +314,7 @@ class MemoryTx(MemorySchedulesTx, MemoryMessagesTx):
                 raise self._fail(BadInput(f"the registry cannot keep {text!r}"))
 
 
-class MemoryRegistry(MemoryArchive, MemorySchedules, MemoryMessages, MemoryLibrary):
+class MemoryRegistry(MemoryArchive, MemorySchedules, MemoryMessages, MemoryPermissions, MemoryLibrary):
     """`genie.ports.Registry`. `away` makes every method raise RegistryAway, as a stopped PostgreSQL does."""
 
     def __init__(self) -> None:
@@ -328,6 +335,10 @@ class MemoryRegistry(MemoryArchive, MemorySchedules, MemoryMessages, MemoryLibra
     @property
     def _letters(self) -> dict[UUID, Message]:
         return self._tables.messages
+
+    @property
+    def _asked(self) -> dict[UUID, PermissionRequest]:
+        return self._tables.permissions
 
     @property
     def _people(self) -> dict[UUID, Agent]:

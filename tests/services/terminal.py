@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from uuid import UUID
 
 from genie.domain.agent import Placement
 from genie.domain.errors import Foreign
 from genie.domain.session import PaneIdentity, PaneSeen, ServerIdentity, Snapshot
-from genie.ports import Face
+from genie.ports import Face, Onlooker
 from tests.services.machine import DEFAULT_SOCKET, Machine, one_at_a_time
 
 
@@ -60,7 +61,7 @@ class MemoryTerminal:
             return
         self._machine.remove(server, self._machine.pane(pane))
 
-    def capture(self, pane: PaneIdentity, *, lines: int | None) -> str:
+    def capture(self, pane: PaneIdentity, *, lines: int | None, styled: bool = False) -> str:
         self._machine.ask("capture", pane.server.socket)
         return f"{self._machine.pane(pane).id}: {lines or 'screen'}"
 
@@ -85,6 +86,19 @@ class MemoryTerminal:
     def in_mode(self, pane: PaneIdentity) -> bool:
         self._machine.ask("in_mode", pane.server.socket)
         return False
+
+    def onlookers(self, socket: str) -> list[Onlooker]:
+        self._machine.ask("onlookers", socket)
+        return list(self._machine.onlookers)
+
+    def announce(self, socket: str, client: str, text: str, *, lasting: timedelta) -> None:
+        self._machine.ask("announce", socket)
+        self._machine.announced.append((client, text))
+
+    def ring(self, pane: PaneIdentity) -> bool:
+        self._machine.ask("ring", pane.server.socket)
+        self._machine.rung.append(pane.pane)
+        return True
 
     def nudge(self, server: ServerIdentity) -> None:
         self._machine.ask("nudge", server.socket)

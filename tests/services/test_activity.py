@@ -13,9 +13,22 @@ from genie.domain.activity import Evidence, Source, shown
 from genie.domain.agent import Activity, Life
 from genie.domain.errors import Stale
 from genie.domain.events import Event, Kind
+from genie.domain.meter import Allowance, Meter
 from genie.domain.session import Attend
-from genie.services.activity import Watched, begin, hear, heard_in, run_of, tell
+from genie.domain.startup import Dialog, Shown
+from genie.services.activity import (
+    Watched,
+    begin,
+    hear,
+    hear_hook,
+    hear_title,
+    heard_in,
+    read_meter,
+    run_of,
+    tell,
+)
 from genie.services.roster import explain, history
+from genie.services.startup import MOVES, STEP, accept
 from genie.services.status import word_of
 from tests.services.bench import Bench
 
@@ -27,6 +40,7 @@ class Told:
     entry: Activity | None = None
     at: datetime | None = None
     question: str = ""
+    screen: Shown | None = None
     talks: bool = True
 
     def tells(self, provider: str) -> bool:
@@ -43,8 +57,18 @@ class Told:
             return None
         return Evidence(source=Source.REGISTRY, at=self.at, says=self.entry, detail="entry")
 
-    def dialog(self, provider: str, *, env: Mapping[str, str], cwd: str, argv: Sequence[str]) -> str:
-        return self.question
+    def dialog(self, provider: str, *, env: Mapping[str, str], cwd: str, argv: Sequence[str]) -> Dialog | None:
+        return Dialog(self.question, f"the question of {self.question}") if self.question else None
+
+    def shown(self, provider: str, screen: str) -> Shown | None:
+        return self.screen
+
+    def meter(self, provider: str, event: str, payload: str, *, at: datetime) -> Meter | None:
+        return None
+
+    def title(self, provider: str, title: str, *, at: datetime) -> Evidence | None:
+        says = {"asks": Activity.PERMISSION, "spins": Activity.WORKING}.get(title)
+        return Evidence(source=Source.TITLE, at=at, says=says, detail=title) if says else None
 
     def hook(self, provider: str, event: str, payload: str, *, at: datetime) -> Evidence | None:
         return None
@@ -208,3 +232,153 @@ def test_a_hook_is_known_by_its_token(bench: Bench) -> None:
     assert run_of(bench.world, "forged", str(run.id)) is None
     bench.kill()
     assert run_of(bench.world, token, str(run.id)) is None
+
+
+# ---- hooks of threads, titles, the status line ----------------------------------------------
+
+
+def hooked(play: Play, thread: str) -> Watched:
+    said = Evidence(source=Source.HOOK, at=play.bench.clock.time, says=Activity.IDLE, detail="over", thread=thread)
+    return hear_hook(play.bench.world, play.watched, said)
+
+
+def test_a_hook_of_another_thread_than_the_sessions_own_tells_nothing_of_it(bench: Bench, play: Play) -> None:
+    own = bench.session().provider_session
+    assert own is not None
+    assert hooked(play, "another").known.hook is None
+    assert hooked(play, own).known.hook is not None
+    assert hooked(play, "").known.hook is not None
+
+
+def test_the_id_of_a_session_is_learned_late(bench: Bench, play: Play) -> None:
+    play.watched = replace(play.watched, thread=None)
+    assert hooked(play, "another").thread == bench.session().provider_session
+    assert hooked(play, "another").known.hook is None
+    with bench.registry.begin() as tx:
+        tx.save_session(replace(bench.session(), provider_session=None))
+    assert hooked(play, "another").known.hook is not None, "nobody knows better"
+
+
+def test_a_title_is_heard_when_it_says_something_else(bench: Bench, play: Play) -> None:
+    def hears(title: str) -> Activity | None:
+        found = hear_title(bench.world, play.told, play.watched, title)
+        if found is None:
+            return None
+        play.watched = found
+        said = found.known.title
+        assert said is not None
+        return said.says
+
+    assert hears("project") is None
+    assert hears("spins") is Activity.WORKING
+    assert hears("spins") is None
+    assert hears("ada") is None, "genie itself has put its name there"
+    assert hears("asks") is Activity.PERMISSION
+    assert hears("asks") is Activity.PERMISSION, "it stands for as long as it is seen"
+    assert hears("project") is Activity.IDLE
+
+
+def test_what_a_status_line_tells_is_kept_and_a_limit_that_is_near_is_recorded_once(bench: Bench, play: Play) -> None:
+    reset = bench.clock.time + timedelta(hours=2)
+
+    def reads(used: float, cost: float = 1.0, until: datetime | None = reset) -> Watched:
+        meter = Meter(at=bench.clock.time, cost=cost, limits=(Allowance("five_hour", used, until),))
+        play.watched = read_meter(bench.world, play.watched, meter)
+        return play.watched
+
+    assert reads(50).near == ()
+    assert len(reads(91).near) == 1
+    assert reads(95).known.status is not None
+    assert len(reads(95, until=None).near) == 2
+    said = [one.payload for one in bench.events() if one.kind is Kind.LIMIT_NEAR]
+    assert said == [{"limit": "five_hour", "used": 91, "until": reset.isoformat()}, {"limit": "five_hour", "used": 95}]
+
+
+def test_of_an_agent_that_is_forgotten_no_limit_is_recorded(
+    bench: Bench, play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = len(bench.events())
+    run = replace(play.watched.run, agent=uuid4())
+    meter = Meter(at=bench.clock.time, limits=(Allowance("five_hour", 99),))
+    assert read_meter(bench.world, replace(play.watched, run=run), meter).meter is meter
+    assert len(bench.events()) == before
+
+
+# ---- dialogs at the start -------------------------------------------------------------------
+
+PATIENCE = timedelta(seconds=3)
+UP, YES = Shown("trust", "up"), Shown("trust", "")
+
+
+def steps(play: Play, *allowed: str) -> tuple[list[str], timedelta | None]:
+    """What was typed by the next step, and when the one after it is due."""
+    bench = play.bench
+    before = len(bench.pane().typed)
+    play.watched, again = accept(bench.world, play.told, play.watched, allowed, PATIENCE)
+    wait = again - bench.clock.time if again else None
+    return bench.pane().typed[before:], timedelta(seconds=round(wait.total_seconds(), 3)) if wait else None
+
+
+@pytest.fixture
+def stuck(bench: Bench, play: Play) -> Play:
+    """One that stands before a dialog, for long enough."""
+    play.told.question, play.told.screen = "trust", UP
+    found = begin(bench.world, play.told, bench.run())
+    assert found is not None
+    play.watched = found
+    bench.clock.advance(PATIENCE)
+    return play
+
+
+def test_a_dialog_is_answered_once_by_steps_that_are_looked_at(bench: Bench, stuck: Play) -> None:
+    assert steps(stuck, "trust") == (["up"], STEP)
+    stuck.told.screen = YES
+    assert steps(stuck, "trust") == (["\r"], STEP)
+    assert steps(stuck, "trust") == ([], None), "it is still said, and was answered"
+    said = [one.payload for one in bench.events() if one.kind is Kind.DIALOG_ACCEPTED]
+    assert said == [{"dialog": "trust"}]
+    stuck.told.question, stuck.told.screen = "api-key", Shown("api-key", "")
+    assert steps(stuck, "trust") == ([], None)
+    assert steps(stuck, "trust", "api-key") == (["\r"], STEP)
+    stuck.told.question = ""
+    assert steps(stuck, "trust") == ([], None)
+    assert stuck.watched.known.dialog == ""
+
+
+def test_nothing_is_typed_unless_all_of_it_fits(bench: Bench, stuck: Play) -> None:
+    assert steps(stuck) == ([], None)
+    assert steps(stuck, "bypass") == ([], None)
+    stuck.told.screen = None
+    assert steps(stuck, "trust") == ([], PATIENCE)
+    stuck.told.screen = Shown("api-key", "")
+    assert steps(stuck, "trust", "api-key") == ([], PATIENCE)
+    stuck.told.screen = UP
+    whole = stuck.watched
+    stuck.watched = replace(whole, run=replace(whole.run, pane=None))
+    assert steps(stuck, "trust") == ([], None)
+    stuck.watched = replace(whole, known=replace(whole.known, started=bench.clock.time))
+    assert steps(stuck, "trust") == ([], PATIENCE)
+    stuck.watched = replace(whole, moves=MOVES + 1)
+    assert steps(stuck, "trust") == ([], None)
+    stuck.watched = whole
+    stuck.hears(Source.HOOK, Activity.IDLE)
+    assert steps(stuck, "trust") == ([], None)
+
+
+def test_a_runner_is_no_program_and_a_foreign_pane_not_ours(
+    bench: Bench, stuck: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(type(bench.world.processes), "waits_for_launch", lambda *_: True)
+    assert steps(stuck, "trust") == ([], STEP)
+    monkeypatch.undo()
+    pane = stuck.watched.run.pane
+    assert pane is not None
+    stuck.watched = replace(stuck.watched, run=replace(stuck.watched.run, pane=replace(pane, pid=1)))
+    assert steps(stuck, "trust") == ([], PATIENCE)
+
+
+def test_a_dialog_of_an_agent_that_is_forgotten_is_no_event(bench: Bench, stuck: Play) -> None:
+    stuck.told.screen = YES
+    stuck.watched = replace(stuck.watched, run=replace(stuck.watched.run, agent=uuid4()))
+    assert steps(stuck, "trust") == (["\r"], STEP)
+    assert Kind.DIALOG_ACCEPTED not in {one.kind for one in bench.events()}

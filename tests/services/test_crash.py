@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 import genie.services
-from genie.domain.agent import Life
+from genie.domain.agent import Activity, Life
 from genie.domain.events import Kind
+from genie.domain.resume_note import is_note
 from tests.services.bench import Bench
 from tests.services.invariants import PROMPT, at_rest, check
 
@@ -22,8 +23,10 @@ ELSEWHERE = {
     *("take_in.before_commit", "take_in.committed"),
     *("schedule.before_add", "schedule.added", "schedule.before_claim", "schedule.claimed"),
     *("send.committed", "deliver.claimed", "deliver.handed", "deliver.settled"),
+    *("ask.committed", "answer.committed"),
+    "native.answered",
 }
-"""Points that are died at in test_take_in.py, test_schedules.py and test_messages.py."""
+"""Points that are died at in tests of their own: take_in, schedules, messages, answers, native."""
 UNWRITTEN = {"spawn.before_commit", "resume.before_commit"}
 """Killed here, nothing has been asked for yet: the command failed in its caller's hands."""
 
@@ -65,6 +68,22 @@ def _died(bench: Bench) -> None:
     bench.dies()
 
 
+def _at_work(bench: Bench) -> None:
+    _spawn(bench)
+    with bench.registry.begin() as tx:
+        tx.save_agent(replace(bench.agent(), activity=Activity.WORKING, activity_source="hook: UserPromptSubmit"))
+
+
+def _died_at_work(bench: Bench) -> None:
+    _at_work(bench)
+    bench.dies()
+
+
+def _stopped_at_work(bench: Bench) -> None:
+    _at_work(bench)
+    bench.stop()
+
+
 def _closed(bench: Bench) -> None:
     _spawn(bench)
     bench.machine.remove(bench.machine.server(), bench.pane())
@@ -98,6 +117,9 @@ STORIES = {
     "resume": Story(_suspended, lambda bench: bench.resume()),
     "resume of a done one": Story(_done, lambda bench: bench.resume()),
     "auto-resume": Story(_died, _beat),
+    "auto-resume in a turn": Story(_died_at_work, _beat),
+    "resume in a turn": Story(_stopped_at_work, lambda bench: bench.resume()),
+    "spawn that resumes in a turn": Story(_stopped_at_work, lambda bench: bench.spawn()),
     "auto-resume, pane closed": Story(_closed, _beat),
     "auto-resume, server gone": Story(_server_gone, _beat),
     "stop": Story(_spawn, lambda bench: bench.stop()),
@@ -139,7 +161,15 @@ def _shape(bench: Bench) -> tuple[object, ...]:
         len(bench.machine.agents()),
         len([kind for kind in bench.kinds() if kind in ended]),
         *(sum(1 for execution in bench.machine.executions if text in execution.argv) for text in (PROMPT, TOLD)),
+        _notes(bench),
     )
+
+
+def _notes(bench: Bench) -> int:
+    """How often it was told why it was brought back: by a file, since such a note is long for this command line."""
+    told = [execution.run for execution in bench.machine.executions if "Your task is in the file" in execution.argv[-1]]
+    assert all(is_note(bench.machine.prompts[run]) for run in told)
+    return len(told)
 
 
 CASES = [(name, point) for name, story in STORIES.items() for point in _points(story)]
@@ -210,6 +240,8 @@ def test_a_runner_that_is_slow_to_read_is_released_once(name: str, point: str) -
     bench.beats(4 * SECOND)
     assert bench.life() is Life.RUNNING
     assert len(bench.machine.agents()) == 1
+    assert _notes(bench) == name.endswith("in a turn")
+    assert sum(TOLD in execution.argv for execution in bench.machine.executions) == (name == "spawn that resumes")
     at_rest(bench)
 
 

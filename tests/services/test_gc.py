@@ -11,9 +11,11 @@ import pytest
 from genie.domain.agent import Life
 from genie.domain.errors import Failed, TerminalAway
 from genie.domain.events import CHANGES, Event, Kind
+from genie.domain.message import State
 from genie.domain.usage import Sample
 from genie.ports import Weighed, WorktreeState
 from genie.services.gc import Pile, gc
+from genie.services.send import send
 from tests.services.bench import Bench, away
 
 WEEK = timedelta(days=7)
@@ -48,7 +50,7 @@ def leave(bench: Bench) -> list[str]:
 
 def test_where_nothing_is_there_is_nothing_to_go(bench: Bench) -> None:
     found = piles(bench, force=True)
-    assert list(found) == ["logs", "panes", "worktrees", "events", "samples"]
+    assert list(found) == ["logs", "panes", "worktrees", "events", "samples", "messages"]
     assert not any(pile.heap.count or pile.removed or pile.problems for pile in found.values())
 
 
@@ -293,6 +295,19 @@ def test_old_samples_go(bench: Bench) -> None:
     assert piles(bench)["samples"].heap.count == 1
     assert piles(bench, force=True)["samples"].removed == 1
     assert piles(bench, age=-MOMENT)["samples"].heap.count == 1
+
+
+def test_old_messages_go_when_nothing_more_will_come_of_them(bench: Bench) -> None:
+    bench.machine.open("main")
+    bench.spawn()
+    read, waiting = (send(bench.world, bench.caller(), "ada", text).message for text in ("one", "two"))
+    with bench.registry.begin() as tx:
+        tx.save_message(replace(read, state=State.ANSWERED))
+    assert piles(bench)["messages"].heap.count == 0
+    old(bench)
+    assert piles(bench)["messages"].heap.count == 1
+    assert piles(bench, force=True)["messages"].removed == 1
+    assert list(bench.registry.store.messages) == [waiting.id]
 
 
 def test_without_the_registry_nothing_goes(bench: Bench) -> None:

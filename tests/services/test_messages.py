@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -15,6 +15,7 @@ import pytest
 from genie.domain.agent import Activity, Desired, Life
 from genie.domain.errors import (
     BadInput,
+    Drafted,
     Failed,
     Foreign,
     GenieError,
@@ -27,12 +28,12 @@ from genie.domain.errors import (
 from genie.domain.events import Event, Kind
 from genie.domain.message import MOST_TRIES, PROOF, Channel, Message, State
 from genie.domain.session import Standing
-from genie.services.deliver import CATCH_UP, deliver
+from genie.services.deliver import CATCH_UP, DRAFT_PATIENCE, deliver
 from genie.services.inbox import inbox, letter, letters, whose
 from genie.services.order import Assignment
 from genie.services.run import run
 from genie.services.send import LONGEST_LINE, LONGEST_TYPED, Sent, post, send
-from genie.services.tell import close, tell
+from genie.services.tell import close, reads, tell
 from tests.services.bench import HOST, Bench, away, env_of
 from tests.services.chance import Killed
 
@@ -201,13 +202,228 @@ def test_a_command_that_reads_lines(bench: Bench) -> None:
 # ---- delivering -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("activity", [one for one in Activity if one is not Activity.IDLE])
+BUSY = [one for one in Activity if one not in (Activity.IDLE, Activity.ERROR, Activity.LIMITED)]
+
+
+@pytest.mark.parametrize("activity", BUSY)
 def test_nothing_is_typed_unless_it_is_idle(ada: Bench, activity: Activity) -> None:
     sent = said(ada, "do it")
     is_(ada, activity)
     brings(ada)
     assert ada.channels.given == []
     assert letter(ada.world, sent.message.id).waits == f"'ada' is not idle: {activity.value}"
+
+
+def test_after_an_error_its_box_is_ready(ada: Bench) -> None:
+    said(ada, "go on")
+    is_(ada, Activity.ERROR)
+    brings(ada)
+    assert [channel for channel, _, _ in ada.channels.given] == [Channel.TYPE]
+
+
+def test_at_a_usage_limit_it_waits(ada: Bench) -> None:
+    sent = said(ada, "go on")
+    is_(ada, Activity.LIMITED)
+    ada.channels.listening = True
+    brings(ada)
+    assert letter(ada.world, sent.message.id).waits == "'ada' is at a usage limit"
+    with ada.registry.begin() as tx:
+        until = datetime(2026, 11, 21, 11, 5, tzinfo=UTC)
+        tx.save_agent(replace(ada.agent(), limited_until=until))
+    assert letter(ada.world, sent.message.id).waits == "'ada' is at a usage limit until 2026-11-21 11:05 UTC"
+    assert ada.channels.given == []
+
+
+def test_its_programs_own_word_shows_a_turn_that_was_over_in_a_moment(ada: Bench) -> None:
+    echoes(ada)
+    for text in ("one", "two"):
+        said(ada, text)
+    is_(ada, Activity.IDLE)
+    brings(ada)
+    brings(ada)
+    assert given(ada) == ["one"]
+    ada.clock.advance(SECOND)
+    ada.channels.idle = ada.clock.time
+    brings(ada)
+    assert given(ada) == ["one", "two"]
+
+
+# ---- other teams ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def red(ada: Bench) -> Bench:
+    """Another team, with bob in it."""
+    ada.team("red")
+    ada.spawn("bob", team="red")
+    return ada
+
+
+@pytest.mark.parametrize(("allowed", "may"), [(True, True), (("ada",), True), (("blue",), False), (False, False)])
+def test_a_template_may_allow_it(red: Bench, allowed: bool | tuple[str, ...], may: bool) -> None:
+    red.templates.add("engineer", cross_team=allowed)
+    if may:
+        said(red, "x", from_="bob")
+    else:
+        with pytest.raises(Refused, match="'ada' is in team ada"):
+            said(red, "x", from_="bob")
+
+
+def test_the_rule_holds_for_input_too(red: Bench) -> None:
+    bob = red.agent("bob")
+    with pytest.raises(Refused, match="'ada' is in team ada"):
+        tell(red.world, red.standing(), "x", sender=bob)
+    assert tell(red.world, red.standing(), "x", sender=bob, cross_team=True).wrote == "bob@red"
+
+
+# ---- groups ---------------------------------------------------------------------------------
+
+
+def test_input_to_an_agent_on_a_terminal_is_sent(ada: Bench) -> None:
+    sent = tell(ada.world, ada.standing(), "as it is")
+    assert (sent.state, sent.raw) == (State.QUEUED, True)
+    signed = tell(ada.world, ada.standing(), "signed", raw=False)
+    assert not signed.raw
+
+
+def test_who_of_a_group_is_meant(ada: Bench) -> None:
+    go(ada, "fed", streaming=True)
+    go(ada, "shot", prompt="p")
+    ada.spawn("cmd", role=None, command=("sh",))
+    ada.spawn("gone")
+    ada.kill("gone")
+    names = ("ada", "fed", "shot", "cmd", "gone")
+    assert [name for name in names if reads(ada.world, ada.standing(name))] == ["ada", "fed"]
+    assert [name for name in names if reads(ada.world, ada.standing(name), closing=True)] == ["fed"]
+
+
+# ---- its socket -----------------------------------------------------------------------------
+
+
+def by(bench: Bench) -> list[tuple[Channel, str]]:
+    """The channels by which the texts were handed over."""
+    return [(channel, text) for (channel, _, _), text in zip(bench.channels.given, given(bench), strict=True)]
+
+
+@pytest.fixture
+def listening(ada: Bench) -> Bench:
+    """One whose program has a socket."""
+    ada.channels.listening = True
+    return ada
+
+
+def test_who_works_is_told_by_its_socket(listening: Bench) -> None:
+    echoes(listening)
+    is_(listening, Activity.WORKING)
+    for text in ("one", "two"):
+        said(listening, text)
+    for _ in range(3):
+        brings(listening)
+    assert by(listening) == [(Channel.SOCKET, "one"), (Channel.SOCKET, "two")]
+    listening.clock.advance(SECOND)
+    is_(listening, Activity.IDLE)
+    said(listening, "three")
+    brings(listening)
+    assert by(listening)[-1] == (Channel.TYPE, "three")
+
+
+@pytest.mark.parametrize("activity", [one for one in BUSY if one is not Activity.WORKING])
+def test_before_a_dialog_it_waits_where_it_can_be_seen(listening: Bench, activity: Activity) -> None:
+    said(listening, "do it")
+    is_(listening, activity)
+    brings(listening)
+    assert listening.channels.given == []
+
+
+def test_a_bare_text_is_meant_for_the_box(listening: Bench) -> None:
+    sent = said(listening, "/compact", raw=True)
+    is_(listening, Activity.WORKING)
+    brings(listening)
+    assert letter(listening.world, sent.message.id).waits == "'ada' is not idle: working"
+    is_(listening, Activity.IDLE)
+    listening.channels.troubles = [NotAllowed("copy mode")]
+    brings(listening)
+    assert (listening.channels.given, kept(listening, sent).reason) == ([], "copy mode")
+
+
+@pytest.mark.parametrize("trouble", [NotAllowed("copy mode"), Drafted("a draft")])
+def test_where_the_box_is_not_free_its_socket_is(listening: Bench, trouble: GenieError) -> None:
+    sent = said(listening, "do it")
+    is_(listening, Activity.IDLE)
+    listening.channels.troubles = [trouble]
+    brings(listening)
+    assert by(listening) == [(Channel.SOCKET, "do it")]
+    assert (state(listening, sent), kept(listening, sent).channel) == (State.DELIVERING, Channel.SOCKET)
+
+
+def test_a_socket_that_takes_nothing_is_tried_again(listening: Bench) -> None:
+    sent = said(listening, "do it")
+    is_(listening, Activity.IDLE)
+    listening.channels.troubles = [NotAllowed("copy mode"), Failed("nobody listens")]
+    brings(listening)
+    assert (state(listening, sent), kept(listening, sent).tries) == (State.QUEUED, 1)
+
+
+def test_a_draft_is_not_waited_for_without_end(ada: Bench) -> None:
+    sent, after = said(ada, "one"), said(ada, "two")
+    is_(ada, Activity.IDLE)
+    start = ada.clock.time
+    while state(ada, sent) is not State.FAILED:
+        assert ada.clock.time < start + 2 * DRAFT_PATIENCE
+        ada.channels.troubles = [Drafted("somebody's draft is in its box")]
+        brings(ada)
+        ada.channels.troubles = []
+        ada.clock.advance(timedelta(minutes=1))
+    assert ada.clock.time >= start + DRAFT_PATIENCE
+    assert kept(ada, sent).reason == "somebody's draft is in its box"
+    ada.channels.troubles = [Drafted("somebody's draft is in its box")]
+    brings(ada)
+    assert state(ada, after) is State.QUEUED
+
+
+@pytest.mark.parametrize("activity", [Activity.WORKING, Activity.PERMISSION, Activity.QUESTION, Activity.LIMITED])
+def test_what_a_program_keeps_is_waited_for_until_it_can_take_it(listening: Bench, activity: Activity) -> None:
+    sent = said(listening, "do it")
+    is_(listening, Activity.WORKING)
+    brings(listening)
+    is_(listening, activity)
+    listening.clock.advance(timedelta(hours=3))
+    brings(listening)
+    assert state(listening, sent) is State.DELIVERING
+    is_(listening, Activity.IDLE)
+    listening.clock.advance(PROOF - SECOND)
+    brings(listening)
+    assert state(listening, sent) is State.DELIVERING
+    listening.clock.advance(2 * SECOND)
+    brings(listening)
+    assert state(listening, sent) is State.UNPROVEN
+
+
+def test_what_a_program_kept_is_gone_with_it(listening: Bench) -> None:
+    sent = said(listening, "do it")
+    is_(listening, Activity.WORKING)
+    brings(listening)
+    listening.stop()
+    listening.clock.advance(PROOF)
+    brings(listening)
+    assert state(listening, sent) is State.UNPROVEN
+
+
+def test_what_a_program_kept_is_gone_with_it_also_when_it_is_back(listening: Bench) -> None:
+    sent = said(listening, "do it")
+    is_(listening, Activity.WORKING)
+    brings(listening)
+    listening.clock.advance(SECOND)
+    listening.dies()
+    listening.beat()
+    listening.beat()
+    assert listening.life() is Life.RUNNING
+    is_(listening, Activity.WORKING)
+    brings(listening)
+    assert state(listening, sent) is State.DELIVERING
+    listening.clock.advance(PROOF)
+    brings(listening)
+    assert state(listening, sent) is State.UNPROVEN
 
 
 def test_it_is_typed_and_proved_by_the_transcript(ada: Bench) -> None:

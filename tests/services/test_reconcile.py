@@ -40,6 +40,15 @@ def test_a_healthy_pass_is_one_query_and_one_call_and_writes_nothing(bench: Benc
     assert (done.errands, done.errors, done.away, done.strangers) == ([], {}, [], [])
 
 
+def test_a_pass_has_the_titles_of_the_panes_that_live(bench: Bench) -> None:
+    bench.spawn("ada")
+    bench.spawn("bob")
+    bench.pane("ada").title, bench.pane("bob").title = "[ ! ] Action Required", "gone"
+    bench.machine.open("own", "shell", socket=DEFAULT_SOCKET).title = "somebody's"
+    bench.dies("bob")
+    assert bench.look().titles == {bench.run("ada").id: "[ ! ] Action Required"}
+
+
 def test_one_look_is_not_enough(bench: Bench) -> None:
     bench.spawn()
     bench.dies()

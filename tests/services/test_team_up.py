@@ -126,13 +126,13 @@ def test_the_team_is_changed_as_the_file_says(bench: Bench) -> None:
     assert did(up(bench))[0] == ("shop", "changed")
     (team,) = bench.registry.teams()
     assert (team.layout, team.lead, team.spawn) == ("vertical", None, Wish())
-    a_file(bench, lead="boss", limits=Wish(depth=1))
+    a_file(bench, lead="boss", limits=Wish(depth=1), native=True)
     assert did(up(bench))[0] == ("shop", "changed")
     (team,) = bench.registry.teams()
-    assert (team.layout, team.lead, team.spawn) == ("vertical", "boss", Wish(depth=1))
+    assert (team.layout, team.lead, team.spawn, team.native) == ("vertical", "boss", Wish(depth=1), True)
     assert [e.payload for e in bench.registry.log if e.kind is Kind.TEAM_CHANGED] == [
         {"team": "shop", "changed": ["layout"]},
-        {"team": "shop", "changed": ["lead", "limits"]},
+        {"team": "shop", "changed": ["lead", "limits", "native"]},
     ]
 
 

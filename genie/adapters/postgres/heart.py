@@ -45,7 +45,7 @@ class Heart:
         if self._connection is None:
             self._connection = self._new()
             self._connection.autocommit = True
-        return self._connection.execute(statement.encode(), dict(params)).fetchall()
+        return self._connection.execute(statement.encode(), dict(params), binary=True).fetchall()
 
     def _drop(self) -> None:
         if self._connection is not None:

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from genie.adapters.postgres._statements import Reads, Writes
 from genie.domain.message import Channel, Message, State
+from genie.ports.garbage import Heap
 
 Row = Sequence[Any]
 
@@ -46,7 +47,7 @@ OF_KEY = f"{_MESSAGES} where m.agent_id = %(agent_id)s and m.sender_id = %(sende
 HELD = f"{_MESSAGES} where m.id = %(id)s for update"
 SAVE = f"update messages set {_ASSIGN} where id = %(id)s"
 OPEN = f"{_MESSAGES} where m.agent_id = %(agent)s and {_OPEN} order by m.number for update"
-LAST_CLAIM = "select max(claimed_at) from messages where agent_id = %(agent)s"
+LAST_CLAIM = "select max(claimed_at) from messages where agent_id = %(agent)s and state <> 'answered'"
 FOUND = f"{_MESSAGES} where m.id = any(%(ids)s) order by m.number"
 INBOX = (
     f"select * from ({_MESSAGES} where %(agent)s::uuid is null or m.agent_id = %(agent)s"
@@ -63,6 +64,15 @@ MAILBOXES = (
     " or (m.state = 'delivered' and m.channel <> 'stdin' and a.session_id = m.session_id and a.life = 'running'))"
     " group by m.agent_id order by min(m.number)"
 )
+
+
+_UNHEARD = "m.state = 'delivered' and m.channel <> 'stdin' and a.session_id = m.session_id and a.life = 'running'"
+_OLD = (
+    "from messages m join agents a on a.id = m.agent_id where a.host = %(host)s and m.changed_at < %(before)s"
+    f" and not {_OPEN} and not ({_UNHEARD})"
+)
+OLD = f"select count(*), coalesce(sum(pg_column_size(m.*)), 0) {_OLD}"
+DROP = f"with gone as (delete from messages where id in (select m.id {_OLD}) returning 1) select count(*) from gone"
 
 
 def of_message(message: Message) -> dict[str, object]:
@@ -159,6 +169,13 @@ class Messages(Reads):
 
     def unanswered(self, agent: UUID) -> list[Message]:
         return [to_message(row) for row in self._fetch(UNANSWERED, {"agent": agent})]
+
+    def old_messages(self, host: str, *, before: datetime) -> Heap:
+        ((count, size),) = self._fetch(OLD, {"host": host, "before": before})
+        return Heap(int(count), int(size))
+
+    def drop_messages(self, host: str, *, before: datetime) -> int:
+        return int(self._fetch(DROP, {"host": host, "before": before})[0][0])
 
     def mailboxes(self, host: str) -> list[UUID]:
         return [agent for (agent,) in self._fetch(MAILBOXES, {"host": host})]

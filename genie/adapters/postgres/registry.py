@@ -12,7 +12,7 @@ import psycopg
 from sqlalchemy import create_engine
 from sqlalchemy.pool import QueuePool
 
-from genie.adapters.postgres import rows, sql
+from genie.adapters.postgres import memo, rows, sql
 from genie.adapters.postgres import samples as kept
 from genie.adapters.postgres.archive import Archive
 from genie.adapters.postgres.connect import BoundedConnection, connect, parameters
@@ -21,6 +21,7 @@ from genie.adapters.postgres.heart import Heart
 from genie.adapters.postgres.jobs import HostJobs
 from genie.adapters.postgres.messages import Messages
 from genie.adapters.postgres.outcomes import Outcomes
+from genie.adapters.postgres.permissions import Permissions
 from genie.adapters.postgres.schedules import Schedules
 from genie.adapters.postgres.searching import Library
 from genie.adapters.postgres.teams import Teams
@@ -39,7 +40,7 @@ POOL_TIMEOUT = 10
 """Seconds to wait for a free connection of the pool."""
 
 
-class PostgresRegistry(Outcomes, Schedules, Messages, Teams, Archive, Library):
+class PostgresRegistry(Outcomes, Schedules, Messages, Permissions, Teams, Archive, Library):
     """`genie.ports.Registry`. Connects when it is first asked, and again after a loss.
 
     At most `pool_size` connections, two or more, of which one is the heartbeat's. `dsn` is a URL or a key=value string;
@@ -51,6 +52,7 @@ class PostgresRegistry(Outcomes, Schedules, Messages, Teams, Archive, Library):
         self._dsn = dsn
         self._retired = False
         self._heart = Heart(self._new)
+        self._standings_of_beat = memo.Standings()
         self._engine = create_engine(
             "postgresql+psycopg://",
             creator=self._new,
@@ -93,7 +95,7 @@ class PostgresRegistry(Outcomes, Schedules, Messages, Teams, Archive, Library):
     # ---- hosts ----
 
     def beat(self, host: str, *, at: datetime) -> list[Standing]:
-        return [rows.to_waiting(row) for row in self._heart.beat(sql.BEAT, {"host": host, "at": at})]
+        return self._standings_of_beat.of(self._heart.beat(sql.BEAT, {"host": host, "at": at}))
 
     def last_beat(self, host: str) -> datetime | None:
         found = self._fetch(sql.LAST_BEAT, {"host": host})

@@ -150,6 +150,7 @@ def of_session(session: Session) -> dict[str, object]:
         "prompted": session.prompted,
         "attend": _of_attend(session.attend),
         "retried_from": session.retried_from,
+        "on_resume": session.on_resume,
     }
 
 
@@ -314,7 +315,7 @@ def _placement(socket: str, session: str, window: str, layout: str, beside: str 
 def to_session(row: Row) -> Session:
     # fmt: off
     (id_, agent_id, provider, given, argv, cwd, env_names, prompt, role_prompt, created_at, ended_at, prompted, attend,
-     retried_from) = row
+     retried_from, on_resume) = row
     # fmt: on
     return Session(
         id=id_,
@@ -328,6 +329,7 @@ def to_session(row: Row) -> Session:
         prompted=prompted,
         attend=_attend(attend) if attend else None,
         retried_from=retried_from,
+        on_resume=on_resume,
     )
 
 
@@ -365,7 +367,21 @@ def to_run(row: Row) -> Run:
 
 
 def to_team(row: Row) -> Team:
-    id_, name, lead, tmux_session, layout, cwd, created_at, spawn, archived_at, disbanded_at = row
+    (
+        id_,
+        name,
+        lead,
+        tmux_session,
+        layout,
+        cwd,
+        created_at,
+        spawn,
+        archived_at,
+        disbanded_at,
+        native,
+        repo,
+        worktrees,
+    ) = row
     return Team(
         id=id_,
         name=name,
@@ -377,6 +393,9 @@ def to_team(row: Row) -> Team:
         spawn=read_wish(spawn),
         archived_at=archived_at,
         disbanded_at=disbanded_at,
+        native=native,
+        repo=repo,
+        worktrees=worktrees,
     )
 
 

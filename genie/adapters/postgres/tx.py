@@ -15,6 +15,7 @@ from genie.adapters.postgres import rows, sql
 from genie.adapters.postgres.errors import translated
 from genie.adapters.postgres.messages import MessagesTx
 from genie.adapters.postgres.outcomes import TAPE_WIDTH, OutcomesTx, moved_tape, to_tape
+from genie.adapters.postgres.permissions import PermissionsTx
 from genie.adapters.postgres.schedules import SchedulesTx
 from genie.adapters.postgres.teams import TeamsTx
 from genie.domain.agent import Agent
@@ -51,7 +52,7 @@ def _branch(agent: Agent, children: int, descendants: int, total: int) -> Branch
     )
 
 
-class PostgresTx(OutcomesTx, SchedulesTx, MessagesTx, TeamsTx):
+class PostgresTx(OutcomesTx, SchedulesTx, MessagesTx, PermissionsTx, TeamsTx):
     """`genie.ports.Tx`. Its events wait until `flush`, which must come last in the transaction."""
 
     def __init__(self, connection: Connection) -> None:

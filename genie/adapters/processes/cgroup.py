@@ -61,6 +61,14 @@ class Cell:
             return None
         return max(current - int(stat.get("inactive_file", 0)), 0)
 
+    def starved(self) -> bool:
+        """Whether the kernel has killed something in it for want of memory."""
+        try:
+            events = dict(line.split() for line in (self.directory / "memory.events").read_text().splitlines())
+        except (OSError, ValueError):
+            return False
+        return events.get("oom_kill", "0") != "0"
+
     def _all(self) -> Iterator[Path]:
         try:
             nested = self.directory.stat().st_nlink != 2

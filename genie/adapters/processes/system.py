@@ -14,7 +14,17 @@ import psutil
 from genie.adapters.processes.census import Census
 from genie.adapters.processes.cgroup import OFF, Absent, Cell, Cgroups
 from genie.adapters.processes.marks import Marks, read_marks
-from genie.adapters.processes.table import Process, ancestors, burden, held, look, readable, send, share
+from genie.adapters.processes.table import (
+    Process,
+    ancestors,
+    burden,
+    held,
+    look,
+    of_this_boot,
+    readable,
+    send,
+    share,
+)
 from genie.adapters.processes.tree import Hunt, end
 from genie.domain.usage import Usage
 from genie.ports import Lineage, Rooted
@@ -93,6 +103,13 @@ class SystemProcesses:
     def enclose(self, run: UUID, pid: int, *, memory: int | None = None) -> None:
         if self._cgroups is not None:
             self._cgroups.enclose(run, pid, memory)
+
+    def starved(self, run: UUID) -> bool:
+        cell = self._cell(run)
+        return cell is not None and cell.starved()
+
+    def of_this_boot(self, started: str) -> bool:
+        return of_this_boot(started)
 
     def usage(self, roots: Sequence[Rooted]) -> dict[UUID, Usage]:
         found = {}

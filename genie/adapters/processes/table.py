@@ -77,6 +77,9 @@ if sys.platform == "linux":
         started, cpu = f"{_boot()}-{ticks}", (user + system) * _TICK
         return Process(pid, parent, group, session, uid, started, ticks, cpu, pages * _PAGE, image)
 
+    def of_this_boot(started: str) -> bool:
+        return started.startswith(f"{_boot()}-")
+
     def pids() -> list[int]:
         return [int(name) for name in os.listdir("/proc") if name.isdigit()]  # noqa: PTH208
 
@@ -130,6 +133,9 @@ else:
         if status == psutil.STATUS_ZOMBIE:
             return None
         return Process(pid, parent, group, session, uid, f"{started:.6f}", started)
+
+    def of_this_boot(started: str) -> bool:
+        return float(started) >= psutil.boot_time()
 
     def pids() -> list[int]:
         return psutil.pids()

@@ -52,21 +52,32 @@ from there must not take itself, nor be taken, for a part of that session."""
 
 @dataclass(frozen=True, slots=True)
 class HookProgram:
-    """What a provider's hooks are to run, without the event's name, and where settings that say so are kept."""
+    """What a provider's hooks are to run, without the event's name, and where settings that say so are kept. So many
+    seconds one that asks for leave waits for an answer from outside; 0 for not at all. `line` is what its status line
+    is to run, if anything."""
 
     command: tuple[str, ...]
     directory: str
+    answer_wait: int = 0
+    line: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class ProviderOptions:
     """A provider's section of the configuration: another program to run, arguments for each spawn, and
-    the permission mode of agents whose template and flags name none. And what its hooks are to run, if anything."""
+    the permission mode of agents whose template and flags name none. And what its hooks are to run, if anything;
+    `hooks_allowed` where it must be made to run them unseen.
+    `python` is another interpreter, for one that is a Python package, `socket` the daemon's, which it asks, and
+    `patience` how many seconds it waits for an answer of a person's."""
 
     binary: str | None = None
     extra_args: tuple[str, ...] = ()
     permission_mode: str | None = None
     hooks: HookProgram | None = None
+    hooks_allowed: bool = False
+    python: str | None = None
+    socket: str | None = None
+    patience: float | None = None
 
 
 # ---- the program ----------------------------------------------------------------------------
@@ -159,11 +170,6 @@ def told(argv: tuple[str, ...], prompt: str, interpreted: tuple[str, ...]) -> tu
     if "--" in argv:
         return (*argv[:-1], check_argument("the prompt", f"{argv[-1]}\n\n{prompt}"))
     return (*argv, "--", check_argument("the prompt", guarded(prompt, interpreted)))
-
-
-def skilled(sign: str, skill: str, prompt: str | None) -> str:
-    """A prompt that begins with a skill."""
-    return f"{sign}{skill} {prompt}" if prompt else f"{sign}{skill}"
 
 
 # ---- refusals -------------------------------------------------------------------------------

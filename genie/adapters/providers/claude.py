@@ -33,10 +33,10 @@ from genie.adapters.providers._program import (
     read_version,
     refuse,
     refuse_own,
-    skilled,
     told,
 )
 from genie.adapters.providers._registered import open_session
+from genie.adapters.providers._skills import around, begun_with, commands_in, need, skilled, skills_in, told_by
 from genie.domain.errors import BadInput, Failed
 from genie.domain.session import Launch, Session, Way
 from genie.domain.words import PermissionMode, nearest
@@ -127,15 +127,17 @@ class ClaudeProvider:
         if not streaming:
             prompt = need_prompt(self.name, prompt, way=task.way)
         elif prompt is not None:
-            prompt = _message(prompt)
+            prompt = told_line(prompt)
         return Attended(plan=plan, form="stream-json", screen="claude", stdin=prompt, keep_open=streaming)
 
     def _program(self, ask: Ask) -> str:
         refuse(self.name, {"command": ask.command}, hint="leave the command out, or use --provider shell")
-        return need_program(self.name, self._binary, ask=ask, install=INSTALL)
+        program = need_program(self.name, self._binary, ask=ask, install=INSTALL)
+        need_skills(self.name, program, ask)
+        return program
 
     def _permissions(self, mode: PermissionMode, env: Mapping[str, str]) -> tuple[str, ...]:
-        _check_root(mode, env)
+        check_root(mode, env)
         # The interactive program's own default is `auto`; its older releases call `manual` only `default`.
         return ("--permission-mode", "default" if mode is PermissionMode.MANUAL else mode.value)
 
@@ -146,17 +148,7 @@ class ClaudeProvider:
 
     def resume(self, launch: Launch, *, session: Session, env: Mapping[str, str]) -> tuple[str, ...]:
         """Raises Failed when a transcript without a message cannot be moved out of the way."""
-        launch = _with_hooks(launch, self._options.hooks)
-        current = session.provider_session or str(session.id)
-        transcript = find_transcript(current, cwd=launch.cwd, env=env)
-        if transcript is None:
-            return launch.argv
-        if not holds_message(transcript):
-            _set_aside(transcript)
-            return launch.argv
-        flag = launch.argv.index("--session-id")
-        end = len(launch.argv) if launch.prompt is None else launch.prompt - 1
-        return (*launch.argv[:flag], "--resume", current, *launch.argv[flag + 2 : end])
+        return carried_on(_with_hooks(launch, self._options.hooks), session, env, flag="--session-id")
 
     def tell(self, argv: tuple[str, ...], prompt: str) -> tuple[str, ...]:
         """Raises BadInput over the limit of an argument."""
@@ -197,7 +189,7 @@ def _model(name: str | None, effort: str | None) -> tuple[str, ...]:
     return (*model, "--effort", effort) if effort else model
 
 
-def _check_root(mode: PermissionMode, env: Mapping[str, str]) -> None:
+def check_root(mode: PermissionMode, env: Mapping[str, str]) -> None:
     """The program ends at once, as root, in this mode, unless it is told that it is in a sandbox."""
     if mode is not PermissionMode.BYPASS or os.geteuid() != 0:
         return
@@ -239,12 +231,12 @@ def _task(ask: Ask, task: Task) -> tuple[str, ...]:
 def _told(ask: Ask) -> str | None:
     """The prompt as it goes by stdin."""
     prompt = given_prompt(ask)
-    if ask.skill:
-        return skilled("/", ask.skill, prompt)
+    if skills := begun_with(ask):
+        return skilled("/", skills, prompt)
     return None if prompt is None else guarded(prompt, ("/",))
 
 
-def _message(text: str) -> str:
+def told_line(text: str) -> str:
     """A line of the streaming input."""
     content = [{"type": "text", "text": text}]
     return json.dumps({"type": "user", "message": {"role": "user", "content": content}}) + "\n"
@@ -252,12 +244,39 @@ def _message(text: str) -> str:
 
 def _prompt(ask: Ask) -> str | None:
     prompt = first_prompt(ask)
-    if ask.skill:
-        return skilled("/", ask.skill, prompt)
+    if skills := begun_with(ask):
+        return skilled("/", skills, prompt)
     if prompt is None:
         return None
     # With a slash first it is a command, and an unknown one is lost.
     return guarded(prompt, ("/",))
+
+
+def need_skills(provider: str, program: str, ask: Ask) -> None:
+    """Raises BadInput for a skill that is not there: the program would lose the prompt that begins with it. One that is
+    in no folder can be the program's own, or a plugin's: then it is asked."""
+    mine = config_dir(ask.env)
+    skills = [*around(ask, ".claude/skills"), mine / "skills"]
+    known = {*skills_in(skills), *commands_in([*around(ask, ".claude/commands"), mine / "commands"])}
+    if not {*begun_with(ask), *ask.skills} <= known:
+        more = told_by(program, ask)
+        if more is not None:
+            need(provider, ask, {*known, *more}, where=f".claude/skills of {ask.cwd}, {mine / 'skills'} and plugins")
+
+
+def carried_on(launch: Launch, session: Session, env: Mapping[str, str], *, flag: str) -> tuple[str, ...]:
+    """The argv that goes on with the session, whose id comes after `flag`; that of the launch where there is no message
+    yet. Raises Failed when a transcript without a message cannot be moved out of the way."""
+    current = session.provider_session or str(session.id)
+    transcript = find_transcript(current, cwd=launch.cwd, env=env)
+    if transcript is None:
+        return launch.argv
+    if not holds_message(transcript):
+        _set_aside(transcript)
+        return launch.argv
+    place = launch.argv.index(flag)
+    end = len(launch.argv) if launch.prompt is None else launch.prompt - 1
+    return (*launch.argv[:place], "--resume", current, *launch.argv[place + 2 : end])
 
 
 # ---- transcripts ----------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from genie.adapters.providers._attending import (
     roles,
     sized,
 )
+from genie.adapters.providers._codex_hooks import hook_flags
 from genie.adapters.providers._hooks import notify_flag
 from genie.adapters.providers._program import (
     ARGUMENT_LIMIT,
@@ -32,10 +33,10 @@ from genie.adapters.providers._program import (
     read_version,
     refuse,
     refuse_own,
-    skilled,
     told,
 )
 from genie.adapters.providers._rollouts import find_rollout, held_rollouts, new_rollouts, rollout_id
+from genie.adapters.providers._skills import around, begun_with, need, skilled, skills_in
 from genie.domain.errors import BadInput
 from genie.domain.session import Launch, Session, Way
 from genie.domain.words import PermissionMode
@@ -98,7 +99,8 @@ class CodexProvider:
         )
         extra = self._extra(ask, mode, OWN)
         notify = notify_flag(self._options.hooks, home(ask.env), extra)
-        argv = (program, "--no-daemon", *notify, *options, *extra)
+        hooks = hook_flags(self._options.hooks, home(ask.env), extra) if self._options.hooks_allowed else ()
+        argv = (program, "--no-daemon", *notify, *hooks, *options, *extra)
         prompt = _prompt(ask)
         if prompt is None:
             return Plan(argv, None, (), None)
@@ -126,7 +128,8 @@ class CodexProvider:
         words = (program, "exec", "--json", "--skip-git-repo-check")
         plan = Plan((*words, *options, *self._extra(ask, mode, OWN | FORMATS), "-"), None, (), None)
         prompt = given_prompt(ask)
-        told = skilled("$", ask.skill, prompt) if ask.skill else prompt
+        skills = begun_with(ask)
+        told = skilled("$", skills, prompt) if skills else prompt
         return Attended(plan=plan, form="exec", screen="codex", stdin=need_prompt(self.name, told, way=task.way))
 
     def _program(self, ask: Ask) -> str:
@@ -136,6 +139,7 @@ class CodexProvider:
             {"tools": ask.tools, "disallowed_tools": ask.disallowed_tools, "mcp": ask.mcp},
             hint="say it in codex's own config.toml",
         )
+        _need_skills(self.name, ask)
         return need_program(self.name, self._binary, ask=ask, install=INSTALL)
 
     def _extra(self, ask: Ask, mode: PermissionMode | None, own: frozenset[str]) -> tuple[str, ...]:
@@ -232,10 +236,21 @@ def _directories(ask: Ask) -> tuple[str, ...]:
     return tuple(word for directory in ask.add_dirs for word in ("--add-dir", directory))
 
 
+def _need_skills(provider: str, ask: Ask) -> None:
+    """Raises BadInput for a skill that is not there. Those of plugins, which have a colon in their names, are taken at
+    their word."""
+    mine = home(ask.env)
+    users = Path(ask.env.get("HOME") or Path.home()) / ".agents/skills"
+    folders = [*around(ask, ".agents/skills", ".codex/skills"), users, mine / "skills", Path("/etc/codex/skills")]
+    of_plugins = {name for name in (ask.skill, *ask.skills) if name and ":" in name}
+    where = f".agents/skills of {ask.cwd}, {users} and {mine / 'skills'}"
+    need(provider, ask, {*skills_in(folders), *of_plugins}, where=where)
+
+
 def _prompt(ask: Ask) -> str | None:
     prompt = first_prompt(ask)
-    if ask.skill:
-        return skilled("$", ask.skill, prompt)
+    if skills := begun_with(ask):
+        return skilled("$", skills, prompt)
     if prompt is None:
         return None
     # With an exclamation mark first, a shell runs it.

@@ -74,6 +74,15 @@ def _variables(values: dict[str, str]) -> dict[str, str]:
     return values
 
 
+def _teams(value: object) -> object:
+    """true, false, or names of teams."""
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, list) and all(isinstance(name, str) for name in value):
+        return [legal("team", name) for name in value]
+    raise Wrong("expected true, false or a list of teams", "write [one, two]")
+
+
 Text = Annotated[str, Field(min_length=1)]
 Texts = list[Text]
 Count = Annotated[int, Field(ge=0)]
@@ -147,6 +156,7 @@ class Frontmatter(Block):
     cwd: Text | None = None
     worktree: bool = False
     stdin: bool = False
+    cross_team: Annotated[bool | list[Text], BeforeValidator(_teams)] = False
 
 
 MODELS: dict[tuple[str, ...], type[BaseModel]] = {

@@ -14,7 +14,7 @@ EVERY_FIELD = (
     ("team", "web", "the team of its agents, whoever spawns them"),
     ("color", "blue", "blue, green, yellow, magenta, cyan, red, orange, pink, purple, white"),
     ("layout", "mosaic", "of the team's window: mosaic, vertical"),
-    ("skills", "[testing]", "the first begins the first prompt, the others are named in the role prompt"),
+    ("skills", "[testing]", "are loaded before the first prompt, and named in the role prompt"),
     ("tools", '[Read, "Bash(git *)"]', "what it may use without asking"),
     ("disallowed_tools", "[WebFetch]", "what it may never use"),
     ("mcp", "[mcp.json]", "files with MCP servers"),
@@ -28,10 +28,11 @@ EVERY_FIELD = (
     ("stable_after", "5m", "alive for so long, it has its attempts back"),
     ("ttl", "2h", "it is ended after this time"),
     ("spawn", "{mode: static}", "what it may start: docs/templates.md"),
-    ("on_resume", "Look at git status, then go on.", "what it is told when it was brought back"),
+    ("on_resume", "Look at git status, then go on.", "what it is told when it was brought back, or none"),
     ("cwd", "backend", "its directory, seen from where it is spawned"),
     ("worktree", "true", "a git worktree for each of its agents: true, false"),
     ("stdin", "true", "its command reads lines, and messages may be typed to it: true, false"),
+    ("cross_team", "[docs]", "it may send messages to other teams: true, false, or their names"),
 )
 """Each field of a template but its name, a value that it may have, and what else it may be."""
 

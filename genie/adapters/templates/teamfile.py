@@ -57,6 +57,7 @@ class _Member(Block):
     permission_mode: Permission | None = None
     tags: Texts = Field(default_factory=list)
     description: Text | None = None
+    on_resume: Text | None = None
     cwd: Text | None = None
     env: Variables = Field(default_factory=dict)
     worktree: bool = False
@@ -71,6 +72,7 @@ class _Team(Block):
     session: Annotated[str, AfterValidator(partial(legal, "tmux session"))] | None = None
     layout: Arrangement | None = None
     lead: AgentName | None = None
+    native: bool | None = None
     limits: _Limits | None = None
     members: Annotated[list[_Member], Field(min_length=1)]
 
@@ -168,6 +170,7 @@ def _team(path: Path, base: Path, said: _Team) -> TeamFile:
         session=said.session,
         layout=said.layout,
         lead=said.lead,
+        native=said.native,
         limits=read_wish(limits),
         limits_said=limits,
         members=tuple(_member(one) for one in said.members),

@@ -21,11 +21,13 @@ _TEXTS = [
     *("@genie_window", "@genie_place", "@genie_layout", "@genie_alone", "@genie_keeper"),
 ]
 
-FORMAT = " ".join(
-    [*(f"#{{{name}}}" for name in _NUMBERS), *(f"#{{q:{name}}}" for name in _TEXTS), "#{pane_start_command}"]
-)
+_TITLE = "title"
+_QUOTED = [*(f"#{{q:{name}}}" for name in _TEXTS), "#{=64;s/[ \\\\]/~/:pane_title}"]
+
+FORMAT = " ".join([*(f"#{{{name}}}" for name in _NUMBERS), *_QUOTED, "#{pane_start_command}"])
 """Fields with a blank between them. `q:` puts a backslash before every blank within a text; a control character
-as separator would not do: some versions of tmux mangle them on the way to the client."""
+as separator would not do: some versions of tmux mangle them on the way to the client. A title is what any program
+likes: it is cut short, which `q:` would not survive, so it has no blanks."""
 
 _FIELD = re.compile(r"((?:\\.|[^ \\])*) ")
 _ESCAPE = re.compile(r"\\(.)")
@@ -80,13 +82,13 @@ def read(line: str) -> Row:
     """Raises ValueError for a line that is not of FORMAT. Kept, because most lines of a beat are those of the last."""
     fields: list[str] = []
     place = 0
-    for _ in range(len(_NUMBERS) + len(_TEXTS)):
+    for _ in range(len(_NUMBERS) + len(_QUOTED)):
         field = _FIELD.match(line, place)
         if field is None:
             raise ValueError(f"not a line of the listing: {line!r}")
         fields.append(_ESCAPE.sub(r"\1", field[1]))
         place = field.end()
-    return _row(dict(zip([*_NUMBERS, *_TEXTS], fields, strict=True)), command=line[place:])
+    return _row(dict(zip([*_NUMBERS, *_TEXTS, _TITLE], fields, strict=True)), command=line[place:])
 
 
 def read_all(lines: Iterable[str]) -> list[Row]:
@@ -115,6 +117,7 @@ def _row(field: dict[str, str], *, command: str) -> Row:
         window_id=field["window_id"],
         width=_number(field["pane_width"]),
         height=_number(field["pane_height"]),
+        title=field[_TITLE].replace("~", " "),
     )
     return Row(
         seen=seen,

@@ -10,16 +10,18 @@ import tempfile
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
 
+from genie.adapters.tmux import clients
 from genie.adapters.tmux.listing import FORMAT, Row, look, read, read_all
 from genie.adapters.tmux.places import Maker, reflow, tmux_name
 from genie.adapters.tmux.server import Call, Denied, NoServer, Server, literal, quoted
 from genie.domain.agent import Placement
 from genie.domain.errors import Foreign, MissingProgram, NotAllowed, TerminalAway
 from genie.domain.session import PaneIdentity, PaneSeen, ServerIdentity, Snapshot
-from genie.ports import Face, Processes
+from genie.ports import Face, Onlooker, Processes
 
 _YES = "genie: it is that pane"
 _MARKS = ("GENIE_RUN_ID", "GENIE_AGENT_TOKEN")
@@ -154,9 +156,10 @@ class Tmux:
 
     # ---- in a pane ----
 
-    def capture(self, pane: PaneIdentity, *, lines: int | None) -> str:
+    def capture(self, pane: PaneIdentity, *, lines: int | None, styled: bool = False) -> str:
         history = () if lines is None else ("-S", f"-{lines}")
-        text = self._act(pane, ("capture-pane", "-p", "-t", pane.pane, *history))
+        styles = ("-e",) if styled else ()
+        text = self._act(pane, ("capture-pane", "-p", *styles, "-t", pane.pane, *history))
         while text and not text[-1].strip():
             text.pop()
         return "\n".join(text if lines is None else text[-lines:])
@@ -212,6 +215,25 @@ class Tmux:
                 if self.in_mode(pane):
                     raise NotAllowed(f"somebody reads in pane {pane.pane}: it is in copy mode") from error
                 raise
+
+    # ---- to people ----
+
+    def onlookers(self, socket: str) -> list[Onlooker]:
+        return clients.onlookers(self._server(socket))
+
+    def announce(self, socket: str, client: str, text: str, *, lasting: timedelta) -> None:
+        clients.announce(self._server(socket), client, text, lasting=lasting)
+
+    def ring(self, pane: PaneIdentity) -> bool:
+        try:
+            lines = self._act(pane, ("list-panes", "-t", pane.pane, "-F", clients.PANES))
+            tty = clients.bell(pane.pane, lines)
+            if tty is not None:
+                return clients.ring(tty)
+            self._act(pane, *clients.flag(clients.window(lines)))
+        except Foreign:
+            return False
+        return True
 
     def nudge(self, server: ServerIdentity) -> None:
         if self._processes.alive(server.pid, server.started):

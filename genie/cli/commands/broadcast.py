@@ -26,16 +26,18 @@ def command(
     message: Annotated[str, typer.Argument(metavar="MESSAGE", help="What to say; - reads it from stdin.")],
     team: OfTeam = None,
     tag: OfTags = None,
+    raw: Annotated[bool, typer.Option("--raw", help="The bare text, without who wrote it.")] = False,
+    cross_team: Annotated[bool, typer.Option("--cross-team", help="Also to agents of another team.")] = False,
     json: AsJson = False,
 ) -> int:
-    """Say something to all sessions that are fed.
+    """Send a message to all agents of a team, or with a tag.
 
-    Those of a team, or with a tag.
+    Each gets it when it can; those that read no messages, and who sends it, are left out.
     """
     if team is None and not tag:
         raise BadInput("nobody is named", hint="give --team or --tag")
     text = sys.stdin.buffer.read().decode("utf-8", "surrogateescape") if message == "-" else message
-    rows = reach().input(text, team=team, tags=tag or [])
+    rows = reach().input(text, team=team, tags=tag or [], envelope=not raw, cross_team=cross_team)
     if json:
         as_json(rows)
     else:

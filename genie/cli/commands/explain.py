@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from genie.cli.describing import TIERS, chain, doing, event
+from genie.cli.describing import TIERS, asks, chain, doing, event, meter, on_resume, witnesses
 from genie.cli.output import as_json, clean, fields, life_style, line, paint, table
 from genie.cli.parsing import AgentName, AsJson
 from genie.cli.reach import reach
@@ -30,13 +30,20 @@ def command(name: AgentName, json: AsJson = False) -> None:
     pairs = [
         ("why", told.get("why")),
         ("activity", _doing(told.get("activity"))),
+        ("asks", asks(told)),
+        ("used", meter(told.get("meter"))),
         ("wanted", told.get("desired")),
         ("next", _next(told["next"]) if told.get("next") else None),
+        ("on resume", on_resume(told)),
         ("pane", _pane(told["pane"]) if told.get("pane") else None),
         ("team", f"{team['name']} ({f'tier {tier}: {TIERS.get(tier)}' if tier else 'a team of one'})"),
     ]
     for text in (*fields(pairs), *chain(team.get("chain") or [], tier)):
         line(text)
+    if told.get("evidence"):
+        line(paint("evidence", "bold"))
+        for text in witnesses(told["evidence"]):
+            line(f"  {text}")
     if told.get("events"):
         line(paint("last events", "bold"))
         for text in table(("AGO", "EVENT", "WHAT"), [event(row) for row in told["events"]]):

@@ -10,7 +10,9 @@ import typer
 from genie.cli.output import as_json
 from genie.cli.parsing import AsJson, answer_names
 from genie.cli.reach import reach
+from genie.cli.selecting import Latest, OfTags, OfTeam
 from genie.cli.targets import told
+from genie.client import InputRow
 from genie.domain.errors import BadInput
 
 HEADING = "Agents"
@@ -18,31 +20,47 @@ CALL = "POST /v1/sessions/input"
 EXAMPLE = """
 genie input helper 'now the tests'
 git diff | genie input helper -
+genie input --tag review 'stop after this file'
 genie input helper --close
 """
 
 
 def command(
-    session: Annotated[str, typer.Argument(metavar="SESSION", help="Name or id.", autocompletion=answer_names)],
+    session: Annotated[
+        str | None, typer.Argument(metavar="SESSION", help="Name or id.", autocompletion=answer_names)
+    ] = None,
     message: Annotated[
         str | None, typer.Argument(metavar="MESSAGE", help="What to say; - reads it from stdin.")
     ] = None,
+    team: OfTeam = None,
+    tag: OfTags = None,
+    latest: Latest = False,
+    cross_team: Annotated[bool, typer.Option("--cross-team", help="Also to agents of another team.")] = False,
     close: Annotated[
         bool, typer.Option("--close", help="Nothing more will come: it ends once it has answered.")
     ] = False,
     json: AsJson = False,
 ) -> int:
-    """Say something to a session that is fed.
+    """Say something to a session, as it is.
 
-    That is one which genie run --interactive has started.
+    One of genie run --interactive reads it at once, an agent in its pane when it can. With --team, --tag or --latest
+    alone the one word is the MESSAGE.
     """
+    group = team is not None or bool(tag) or latest
+    if group and message is None:
+        session, message = None, session
     if message is None and not close:
-        raise BadInput("there is no message", hint=f"genie input {session} MESSAGE, or --close")
+        raise BadInput("there is no message", hint=f"genie input {session or 'SESSION'} MESSAGE, or --close")
     text = sys.stdin.buffer.read().decode("utf-8", "surrogateescape") if message == "-" else message
     genie = reach()
-    rows = genie.input(text, session) if text is not None else []
+    words = [session] if session is not None else []
+
+    def say(what: str | None) -> list[InputRow]:
+        return genie.input(what, *words, team=team, tags=tag or [], latest=latest, cross_team=cross_team)
+
+    rows = say(text) if text is not None else []
     if close and all(row["ok"] for row in rows):
-        rows = [*rows, *genie.input(None, session)]
+        rows = [*rows, *say(None)]
     if json:
         as_json(rows)
     return told(rows)

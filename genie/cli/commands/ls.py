@@ -19,6 +19,7 @@ CALL = "GET /v1/agents"
 EXAMPLE = """
 genie ls
 genie ls --team web --state failed
+genie ls --wide
 genie ls --watch
 """
 
@@ -32,6 +33,7 @@ def command(
     state: Annotated[
         list[str] | None, typer.Option("--state", metavar="STATE", help="Only agents in this state; repeatable.")
     ] = None,
+    wide: Annotated[bool, typer.Option("--wide", help="What they have used, too: context, cost, limits.")] = False,
     everything: Annotated[bool, typer.Option("--all", help="Those that are terminated, too.")] = False,
     watch: Watch = False,
     json: AsJson = False,
@@ -44,7 +46,7 @@ def command(
         return genie.ls(team=team, tags=tag or [], states=state or [], everything=everything)
 
     def show(rows: Sequence[Row]) -> None:
-        _show(rows, json=json, quiet=quiet)
+        _show(rows, json=json, quiet=quiet, wide=wide)
 
     if watch:
         go_on(genie, look, show, every=LOOK_AGAIN, json=json)
@@ -52,9 +54,9 @@ def command(
         show(look())
 
 
-def _show(rows: Sequence[Row], *, json: bool, quiet: bool) -> None:
+def _show(rows: Sequence[Row], *, json: bool, quiet: bool, wide: bool) -> None:
     if json:
         as_json(rows)
         return
-    for text in [row["name"] for row in rows] if quiet else roster(rows):
+    for text in [row["name"] for row in rows] if quiet else roster(rows, wide=wide):
         line(text)

@@ -37,6 +37,9 @@ def command(
     inject_context: flags.Inject = False,
     context: flags.Context = None,
     limit: flags.Limit = None,
+    on_resume: Annotated[
+        str | None, typer.Option("--on-resume", metavar="TEXT", help="What it is told when brought back, or none.")
+    ] = None,
     interactive: Annotated[bool, typer.Option("--interactive", help="Go on with what genie input says.")] = False,
     wait: Annotated[bool, typer.Option("--wait", help="Print the result when it has ended.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what would be run; start nothing.")] = False,
@@ -58,6 +61,7 @@ def command(
         inject=inject_context,
         context=context or [],
         limits=dict(pairs(limit or [], "--limit")),
+        on_resume=on_resume,
         streaming=interactive,
         dry_run=dry_run,
     )

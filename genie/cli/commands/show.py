@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from genie.cli.describing import doing, left, limits, provider, team, why
+from genie.cli.describing import asks, doing, left, limits, meter, on_resume, provider, team, why
 from genie.cli.output import as_json, fields, line, paint, table
 from genie.cli.parsing import AgentName, AsJson
 from genie.cli.reach import reach
@@ -36,6 +36,8 @@ def _pairs(row: Row) -> list[tuple[str, object]]:
         ("state", f"{row['state']}, {why(row)}" if why(row) else row["state"]),
         ("wanted", row.get("desired")),
         ("activity", doing(row["activity"], row["activity_since"], row.get("activity_source"))),
+        ("asks", asks(row)),
+        ("used", meter(row.get("meter"))),
         ("team", team(row).removeprefix("team ")),
         ("role", row["role"]),
         ("provider", provider(row)),
@@ -51,6 +53,7 @@ def _pairs(row: Row) -> list[tuple[str, object]]:
         ("tags", " ".join(row["tags"] or [])),
         ("resumes", (f"{row['resume_attempts']} of {row['max_resume_attempts']}, auto-resume "
                     f"{'on' if row['auto_resume'] else 'off'}, restart {row['restart']}")),
+        ("on resume", on_resume(row)),
         ("policy", ", ".join(f"{key} {_value(value)}" for key, value in policy.items())),
         ("last seen", _ago(row["last_seen_at"])),
         ("made", _ago(row["created_at"])),

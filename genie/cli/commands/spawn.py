@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from genie.cli.bundles import spread
 from genie.cli.describing import chain, limits, provider, spawned, team
 from genie.cli.failing import exit_code
 from genie.cli.output import as_json, fields, line, paint, say, warn, working
@@ -26,6 +27,7 @@ from genie.cli.parsing import (
 )
 from genie.cli.reach import reach
 from genie.cli.spans import count, seconds
+from genie.cli.streaming import Streamed, check_streams, copy_turn
 from genie.client import Genie, Row, Spawn
 from genie.domain.errors import BadInput, Failed, GenieError
 
@@ -44,6 +46,7 @@ def _one_of(*words: str) -> Any:  # noqa: ANN401
     return lambda incomplete: [word for word in words if word.startswith(incomplete)]
 
 
+@spread(Streamed)
 def command(
     ctx: typer.Context,
     name: Annotated[str, typer.Argument(metavar="NAME", help="Its name.", autocompletion=answer_templates)],
@@ -73,6 +76,9 @@ def command(
     cwd: Annotated[str | None, typer.Option(metavar="DIR", help="Where it works.")] = None,
     session: Annotated[str | None, typer.Option(metavar="SESSION", help="The tmux session to put it in.")] = None,
     no_auto_resume: Annotated[bool, typer.Option("--no-auto-resume", help="Leave it dead when it dies.")] = False,
+    on_resume: Annotated[
+        str | None, typer.Option("--on-resume", metavar="TEXT", help="What it is told when brought back, or none.")
+    ] = None,
     env: Annotated[list[str] | None, typer.Option("--env", metavar="K=V", help="Its environment; repeatable.")] = None,
     tag: Annotated[list[str] | None, typer.Option("--tag", help="A word to find it by; repeatable.")] = None,
     description: Annotated[str | None, typer.Option(help="What it is for.")] = None,
@@ -96,6 +102,7 @@ def command(
     ] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Return when it has ended.")] = False,
     timeout: Annotated[str | None, typer.Option(metavar="TIME", help='The longest --wait, such as "10m".')] = None,
+    wanted: Streamed = Streamed(),
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what would be done; start nothing.")] = False,
     json: AsJson = False,
     quiet: Quiet = False,
@@ -108,6 +115,8 @@ def command(
         raise BadInput("--timeout bounds --wait", hint="add --wait")
     if parent is not None and parent_pid is not None:
         raise BadInput("--parent and --parent-pid say both whose child it is", hint="give one of them")
+    text = _prompt(prompt, prompt_file)
+    check_streams(wanted.format, prompted=bool(text or skill), plain=ctx.meta[REST] is not None, quiet=quiet)
     longest = seconds(timeout) if timeout is not None else None
     asked: Spawn = {
         "command": ctx.meta[REST] or [],
@@ -116,7 +125,7 @@ def command(
         "role": role,
         "model": model,
         "skill": skill,
-        "prompt": _prompt(prompt, prompt_file),
+        "prompt": text,
         "new_window": new_window,
         "window": window,
         "layout": layout,
@@ -124,9 +133,11 @@ def command(
         "plan_mode": plan_mode,
         "permission_mode": permission_mode,
         "extra_args": _words(extra_args or []),
+        "sdk": wanted.sdk(),
         "cwd": cwd,
         "session": session,
         "auto_resume": False if no_auto_resume else None,
+        "on_resume": on_resume,
         "env": dict(pairs(env or [], "--env")),
         "tags": tag or [],
         "description": description,
@@ -145,6 +156,9 @@ def command(
         row = genie.spawn(name, **asked)
     if dry_run:
         return _tell_plan(row, json=json)
+    if wanted.format:
+        _tell_aside(row)
+        return copy_turn(genie, row, wanted.format)
     if wait:
         return _wait(genie, row, longest, json=json, quiet=quiet)
     _tell(row, json=json, quiet=quiet)
@@ -179,6 +193,14 @@ def _tell(row: Row, *, json: bool, quiet: bool) -> None:
     else:
         for text in spawned(row):
             line(text)
+    for text in row.get("warnings") or ():
+        warn(text)
+
+
+def _tell_aside(row: Row) -> None:
+    """On stderr, where stdout is for what it says."""
+    for text in spawned(row):
+        say(text)
     for text in row.get("warnings") or ():
         warn(text)
 

@@ -48,12 +48,30 @@ def create(
             metavar="KEY=VALUE", help="A limit of its spawn trees, such as children=5.", autocompletion=answer_limits
         ),
     ] = None,
+    repo: Annotated[
+        str | None, typer.Option(metavar="DIR", help="Where its agents work, unless they are told otherwise.")
+    ] = None,
+    worktrees: Annotated[
+        bool, typer.Option("--worktrees", help="Give each of its agents a git worktree of its own.")
+    ] = False,
+    native: Annotated[
+        bool | None,
+        typer.Option("--native/--no-native", help="Have it be a team of Claude Code's own, too (experimental)."),
+    ] = None,
     json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
     """Make a team. Its tmux session comes with its first agent."""
+    limits = dict(pairs(limit or [], "--limit"))
     row = reach().create_team(
-        name, session=session, layout=layout, lead=lead, limits=dict(pairs(limit or [], "--limit"))
+        name,
+        session=session,
+        layout=layout,
+        lead=lead,
+        limits=limits,
+        native=native,
+        repo=repo,
+        worktrees=worktrees,
     )
     if json:
         as_json(row)
@@ -98,7 +116,7 @@ def show(name: TeamName, json: AsJson = False) -> None:
     if json:
         as_json({**row, "members": members})
         return
-    keys = ("name", "lead", "tmux_session", "layout", "cwd", "created_at", "archived_at")
+    keys = ("name", "lead", "tmux_session", "layout", "cwd", "repo", "worktrees", "native", "created_at", "archived_at")
     for text in (*fields([(key, row.get(key)) for key in keys]), "", *roster(members)):
         line(text)
 

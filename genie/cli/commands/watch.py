@@ -15,7 +15,7 @@ import typer
 
 from genie.cli import keeping
 from genie.cli.happening import answer_types, ndjson
-from genie.cli.matching import as_variable, command_of, conditions, fits
+from genie.cli.matching import command_of, conditions, fits
 from genie.cli.output import warn
 from genie.cli.parsing import REST, AsJson, CommandWithRest
 from genie.cli.reach import reach
@@ -23,6 +23,7 @@ from genie.cli.selecting import Latest, OfTags, OfTeam, Sessions
 from genie.client import Row
 from genie.client.cursors import Cursor, cursor
 from genie.domain.errors import BadInput
+from genie.domain.rule import as_variable
 from genie.paths import Home
 
 HEADING = "Look"

@@ -11,13 +11,16 @@ from genie.daemon.api.bodies import SelectBody, SpawnBody
 from genie.daemon.api.context import Context, context
 from genie.daemon.api.errors import body_of
 from genie.daemon.api.peer import check_peer
+from genie.daemon.api.permissions import row_of
+from genie.daemon.api.seeing import metered, witnessed
 from genie.daemon.api.wire import Answer, details, event, explanation, rehearsed, row, spawned
 from genie.domain.agent import LIVE, Life
-from genie.domain.errors import BadInput, GenieError, NotAllowed
+from genie.domain.errors import BadInput, GenieError, NotAllowed, NotFound
 from genie.domain.session import Standing
 from genie.domain.words import one_of
 from genie.ports import Wanted
 from genie.services import roster
+from genie.services.answer import entries
 from genie.services.kill import kill
 from genie.services.resume import resume
 from genie.services.screen import place, read
@@ -38,9 +41,10 @@ def post_spawn(body: SpawnBody, here: Here, peer: Peer) -> Answer:
     if body.dry_run:
         return Answer(rehearsed(rehearse(world, order)))
     done = spawn(world, order)
-    parent = done.standing.agent.parent
+    parent, session = done.standing.agent.parent, done.standing.session
     names = world.registry.agent_names([parent]) if parent else {}
-    return Answer(spawned(done, parent=names.get(parent) if parent else None))
+    log = {"log_path": world.recordings.path(session.id)} if session and session.attend else {}
+    return Answer(spawned(done, parent=names.get(parent) if parent else None) | log)
 
 
 @router.get("")
@@ -55,19 +59,28 @@ def get_ls(
     """The roster."""
     lives = tuple(one_of("state", word, Life) for word in state or [])
     wanted = Wanted(names=tuple(name or ()), team=team, tags=tuple(tag or ()), lives=lives, all=all)
-    return Answer([row(one) for one in roster.ls(here.world, wanted)])
+    seen = here.engine.seen
+    return Answer([row(one) | metered(seen(one.agent.run)) for one in roster.ls(here.world, wanted)])
 
 
 @router.get("/{name}")
 def get_show(name: str, here: Here) -> Answer:
     """Everything known of one agent."""
-    return Answer(details(roster.show(here.world, name)))
+    known = roster.show(here.world, name)
+    return Answer(details(known) | _asks(here.world, name) | witnessed(here.engine.seen(known.row.agent.run)))
 
 
 @router.get("/{name}/explain")
 def get_explain(name: str, here: Here) -> Answer:
     """Why it is in its state, and what the daemon would do next."""
-    return Answer(explanation(roster.explain(here.world, name)))
+    known = roster.explain(here.world, name)
+    seen = here.engine.seen(known.standing.agent.run)
+    return Answer(explanation(known) | _asks(here.world, name) | witnessed(seen))
+
+
+def _asks(world: World, name: str) -> dict[str, Any]:
+    """What it asks leave for now."""
+    return {"asks": [row_of(one) for one in entries(world, name)]}
 
 
 @router.get("/{name}/history")
@@ -130,6 +143,11 @@ def _each(
     return Answer(list(here.pool.map(one, names)))
 
 
+def _nobody(body: SelectBody) -> str:
+    tagged = f" with the tag {' or '.join(repr(tag) for tag in body.tags)}" if body.tags else ""
+    return f"there is no agent{tagged}{f' in team {body.team}' if body.team else ''}"
+
+
 def _selected(world: World, body: SelectBody, *, resuming: bool) -> list[str]:
     if not (body.names or body.team or body.tags or body.all):
         raise BadInput("no agent is named", hint="give names, --team or --tag" + (" or --all" if resuming else ""))
@@ -145,6 +163,8 @@ def _selected(world: World, body: SelectBody, *, resuming: bool) -> list[str]:
         ready = [s.agent.name for s in standings if s.agent.life not in LIVE | {Life.DONE}]
     else:
         ready = [s.agent.name for s in standings]
+    if not (standings or named or body.all):
+        raise NotFound(_nobody(body), hint="genie ls --all")
     if not (ready or named or body.all):
         raise NotAllowed("no agent of that selection is in a state for it", hint="genie ls --all")
     return list(dict.fromkeys(named + ready))

@@ -50,9 +50,11 @@ class SpawnBody(Body):
     plan_mode: bool = False
     permission_mode: str | None = None
     extra_args: tuple[Text, ...] = ()
+    sdk: dict[str, Any] = Field(default_factory=dict)
     cwd: Text | None = None
     session: str | None = None
     auto_resume: bool | None = None
+    on_resume: Text | None = None
     env: dict[Any, Any] = Field(default_factory=dict)
     tags: tuple[str, ...] = ()
     description: str | None = None
@@ -98,6 +100,10 @@ class TeamBody(Body):
     layout: str | None = None
     lead: str | None = None
     limits: dict[str, Any] = Field(default_factory=dict)
+    native: bool | None = None
+    repo: str | None = None
+    worktrees: bool = False
+    env: dict[Text, Text] = Field(default_factory=dict)
 
     def order(self) -> TeamOrder:
         return TeamOrder(**self.model_dump())

@@ -8,22 +8,24 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
 
-from genie.daemon.api.bodies import SpawnBody, Text
+from genie.daemon.api.bodies import CallerBody, SpawnBody, Text
 from genie.daemon.api.context import Context, context
 from genie.daemon.api.errors import body_of
 from genie.daemon.api.peer import check_peer
 from genie.daemon.api.sessions import ChosenBody
 from genie.daemon.api.wire import Answer, rehearsed, spawned
-from genie.domain.agent import ENDED
+from genie.domain.agent import Agent
 from genie.domain.errors import GenieError, NotFound
 from genie.domain.selecting import Match
 from genie.domain.session import Standing
-from genie.services.order import Assignment, Order
+from genie.services.kin import caller_of
+from genie.services.order import Assignment, Caller, Order
 from genie.services.retry import attempts, retry
 from genie.services.run import rehearse_run, run
 from genie.services.selecting import select
+from genie.services.send import check_team
 from genie.services.spawn import Spawned
-from genie.services.tell import close, tell
+from genie.services.tell import close, reads, tell
 from genie.services.world import World
 
 router = APIRouter(prefix="/v1/sessions")
@@ -72,9 +74,18 @@ class RetryBody(ChosenBody):
 
 
 class InputBody(ChosenBody):
-    """POST /v1/sessions/input: `message` None says that no more will come."""
+    """POST /v1/sessions/input: `message` None says that no more will come; with `envelope` agents on a terminal see who
+    wrote. A caller that is not said is who the kernel says it is."""
 
     message: Text | None = None
+    envelope: bool = False
+    cross_team: bool = False
+    caller: CallerBody | None = None
+
+    def who(self, *, pid: int) -> Caller:
+        """Who asks; `pid` is the caller's by the kernel's word."""
+        said = self.caller or CallerBody(cwd="")
+        return Caller(cwd=said.cwd, env={str(key): str(value) for key, value in said.env.items()}, pid=pid or said.pid)
 
 
 @router.post("")
@@ -95,38 +106,40 @@ def post_retry(body: RetryBody, here: Here) -> Answer:
 
 
 @router.post("/input")
-def post_input(body: InputBody, here: Here) -> Answer:
-    """Hand a message to sessions that are fed; one that fails keeps no other from it."""
-    matches = select(here.world, body.selection())
+def post_input(body: InputBody, here: Here, peer: Peer) -> Answer:
+    """Give a message to sessions; one that fails keeps no other from it."""
+    world = here.world
+    sender = caller_of(world, body.who(pid=peer))
+    matches = select(world, body.selection())
     if body.words == () and not body.latest:
-        # Of a group those are meant that read; who names one that does not is told.
-        matches = [match for match in matches if _reads(match.standing)]
+        # Of a group those are meant that read, and not who writes; who names one that does not is told.
+        matches = [match for match in matches if _is_meant(world, match.standing, sender, body)]
         if not matches:
-            raise NotFound("none of them reads messages", hint="genie run --interactive starts one that does")
-    return Answer(_each(here, matches, lambda found: _tell(here.world, found, body.message)))
+            raise NotFound("none of them reads messages", hint="genie ls --all")
+    return Answer(_each(here, matches, lambda found: _tell(world, found, sender, body)))
 
 
-def _tell(world: World, found: Standing, message: str | None) -> None:
-    if message is None:
+def _is_meant(world: World, found: Standing, sender: Agent | None, body: InputBody) -> bool:
+    own = sender is not None and sender.id == found.agent.id
+    return not own and reads(world, found, closing=body.message is None)
+
+
+def _tell(world: World, found: Standing, sender: Agent | None, body: InputBody) -> dict[str, Any]:
+    if body.message is None:
+        check_team(world, sender, found.agent, cross_team=body.cross_team)
         close(world, found)
-    else:
-        tell(world, found, message)
+        return {"id": None, "state": None}
+    raw = not body.envelope
+    told = tell(world, found, body.message, sender=sender, raw=raw, cross_team=body.cross_team)
+    return {"id": told.id, "state": told.state}
 
 
-def _reads(found: Standing) -> bool:
-    return (
-        found.agent.life not in ENDED
-        and found.session is not None
-        and bool(found.session.attend and found.session.attend.keep_open)
-    )
-
-
-def _each(here: Context, matches: Sequence[Match], work: Callable[[Standing], None]) -> list[dict[str, Any]]:
+def _each(here: Context, matches: Sequence[Match], work: Callable[[Standing], dict[str, Any]]) -> list[dict[str, Any]]:
     def one(match: Match) -> dict[str, Any]:
         agent = match.standing.agent
-        told = {"name": agent.name, "session_id": agent.session}
+        told = {"name": agent.name, "session_id": agent.session, "id": None, "state": None}
         try:
-            work(match.standing)
+            told |= work(match.standing)
         except GenieError as error:
             return told | {"ok": False, "error": body_of(error)}
         return told | {"ok": True, "error": None}

@@ -118,6 +118,7 @@ def details(known: Details) -> dict[str, Any]:
         "argv": current.launch.argv if current else [],
         "env_names": current.launch.env_names if current else [],
         "layout": agent.placement.layout,
+        "on_resume": known.on_resume,
         "policy": {
             "max_attempts": agent.policy.max_attempts,
             "cooldown": agent.policy.cooldown,
@@ -177,6 +178,7 @@ def explanation(known: Explanation) -> dict[str, Any]:
             "until": getattr(known.next, "until", None),
             "attempt": getattr(known.next, "attempt", None),
         },
+        "on_resume": known.on_resume,
         "team": {
             "name": agent.team,
             "tier": agent.team_tier,
@@ -267,4 +269,7 @@ def team(one: Team, *, agents: int = 0) -> dict[str, Any]:
         "limits": write_limits(one.spawn),
         "agents": agents,
         "archived_at": one.archived_at,
+        "native": one.native,
+        "repo": one.repo,
+        "worktrees": one.worktrees,
     }

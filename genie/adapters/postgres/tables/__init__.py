@@ -19,6 +19,7 @@ from genie.adapters.postgres.tables.agents import (
 from genie.adapters.postgres.tables.events import event_words, events, shelved
 from genie.adapters.postgres.tables.messages import messages
 from genie.adapters.postgres.tables.outcomes import edges, orders, results, tapes
+from genie.adapters.postgres.tables.permissions import permission_requests
 from genie.adapters.postgres.tables.schedules import apscheduler_jobs, schedule_fires, schedules
 from genie.adapters.postgres.tables.trees import samples, spawns
 
@@ -34,6 +35,7 @@ __all__ = [
     "messages",
     "metadata",
     "orders",
+    "permission_requests",
     "results",
     "resume_attempts",
     "runs",

@@ -46,6 +46,9 @@ teams = Table(
     Column("spawn", JSONB(), nullable=False),
     time("archived_at", null=True),
     time("disbanded_at", null=True),
+    Column("native", Boolean(), nullable=False, server_default=text("false")),
+    maybe("repo", Text),
+    Column("worktrees", Boolean(), nullable=False, server_default=text("false")),
     key("teams", "id"),
     UniqueConstraint("name", name="teams_name_key"),
 )
@@ -162,6 +165,7 @@ sessions = Table(
     need("prompted", Boolean),
     Column("attend", JSONB(), nullable=True),
     uuid("retried_from", null=True),
+    maybe("on_resume", Text),
     key("sessions", "id"),
     to("sessions", "agent_id", "agents.id"),
     Index("sessions_agent", "agent_id", "created_at"),
