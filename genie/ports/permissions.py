@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
 from genie.domain.permission import Answer, Asked, PermissionRequest
+from genie.ports.garbage import Heap
 
 
 class PermissionsTx(Protocol):
@@ -38,6 +40,14 @@ class Permissions(Protocol):
 
     def open_permissions_on(self, host: str) -> list[UUID]:
         """The open ones of that host's agents."""
+        ...
+
+    def old_permissions(self, host: str, *, before: datetime) -> Heap:
+        """Those of that host's agents that were settled before then."""
+        ...
+
+    def drop_permissions(self, host: str, *, before: datetime) -> int:
+        """Remove these; how many they were."""
         ...
 
 

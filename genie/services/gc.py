@@ -40,6 +40,7 @@ def gc(world: World, *, age: timedelta, force: bool = False) -> list[Pile]:
         _events(world, before, force=force),
         _samples(world, before, force=force),
         _messages(world, before, force=force),
+        _permissions(world, before, force=force),
     ]
 
 
@@ -200,3 +201,10 @@ def _messages(world: World, before: datetime, *, force: bool) -> Pile:
     heap = world.registry.old_messages(world.host, before=before)
     removed = world.registry.drop_messages(world.host, before=before) if force and heap.count else 0
     return Pile(what="messages", heap=heap, removed=removed)
+
+
+def _permissions(world: World, before: datetime, *, force: bool) -> Pile:
+    """What agents asked leave for. What is open stays, however old it is."""
+    heap = world.registry.old_permissions(world.host, before=before)
+    removed = world.registry.drop_permissions(world.host, before=before) if force and heap.count else 0
+    return Pile(what="permissions", heap=heap, removed=removed)

@@ -113,6 +113,21 @@ def test_the_latest_with_those_that_are_over(registry: Registry, ada: Standing) 
     assert registry.permissions(uuid4(), limit=2, over=True) == []
 
 
+def test_old_ones_that_are_settled_are_dropped(registry: Registry, ada: Standing) -> None:
+    gone, later, open_ = (a_request(ada, number) for number in range(3))
+    add(registry, gone, later, open_)
+    with registry.begin() as tx:
+        tx.save_permission(gone.to(State.WITHDRAWN, now=NOW, reason="so"))
+        tx.save_permission(later.to(State.EXPIRED, now=NOW + timedelta(days=2)))
+    after = NOW + timedelta(days=1)
+    assert registry.old_permissions("elsewhere", before=after).count == 0
+    assert registry.old_permissions(HOST, before=NOW).count == 0
+    found = registry.old_permissions(HOST, before=after)
+    assert (found.count, found.size > 0) == (1, True)
+    assert registry.drop_permissions(HOST, before=after) == 1
+    assert [one.id for one in registry.permissions(None, limit=9, over=True)] == [later.id, open_.id]
+
+
 def test_of_many_answers_at_once_one_counts(registry: Registry, ada: Standing) -> None:
     request = a_request(ada)
     add(registry, request)

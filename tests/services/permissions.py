@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from uuid import UUID
 
 from genie.domain.agent import Agent
 from genie.domain.permission import PermissionRequest, State
+from genie.ports.garbage import Heap
 
 
 def in_order(kept: dict[UUID, PermissionRequest]) -> list[PermissionRequest]:
@@ -67,3 +69,18 @@ class MemoryPermissions:
         self._answer()
         found = [one for one in in_order(self._asked) if one.state is State.OPEN]
         return [one.id for one in found if self._people[one.agent].host == host]
+
+    def _settled(self, host: str, before: datetime) -> list[PermissionRequest]:
+        self._answer()
+        over = [one for one in self._asked.values() if one.state is not State.OPEN and one.changed_at < before]
+        return [one for one in over if self._people[one.agent].host == host]
+
+    def old_permissions(self, host: str, *, before: datetime) -> Heap:
+        old = self._settled(host, before)
+        return Heap(len(old), sum(len(one.line) for one in old))
+
+    def drop_permissions(self, host: str, *, before: datetime) -> int:
+        old = self._settled(host, before)
+        for one in old:
+            del self._asked[one.id]
+        return len(old)

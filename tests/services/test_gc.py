@@ -12,11 +12,14 @@ from genie.domain.agent import Life
 from genie.domain.errors import Failed, TerminalAway
 from genie.domain.events import CHANGES, Event, Kind
 from genie.domain.message import State
+from genie.domain.permission import Asked
 from genie.domain.usage import Sample
 from genie.ports import Weighed, WorktreeState
+from genie.services.ask import ask, withdraw
 from genie.services.gc import Pile, gc
+from genie.services.kin import TOKEN
 from genie.services.send import send
-from tests.services.bench import Bench, away
+from tests.services.bench import Bench, away, env_of
 
 WEEK = timedelta(days=7)
 MOMENT = timedelta(seconds=1)
@@ -50,7 +53,7 @@ def leave(bench: Bench) -> list[str]:
 
 def test_where_nothing_is_there_is_nothing_to_go(bench: Bench) -> None:
     found = piles(bench, force=True)
-    assert list(found) == ["logs", "panes", "worktrees", "events", "samples", "messages"]
+    assert list(found) == ["logs", "panes", "worktrees", "events", "samples", "messages", "permissions"]
     assert not any(pile.heap.count or pile.removed or pile.problems for pile in found.values())
 
 
@@ -308,6 +311,19 @@ def test_old_messages_go_when_nothing_more_will_come_of_them(bench: Bench) -> No
     assert piles(bench)["messages"].heap.count == 1
     assert piles(bench, force=True)["messages"].removed == 1
     assert list(bench.registry.store.messages) == [waiting.id]
+
+
+def test_old_permission_requests_go_when_they_are_settled(bench: Bench) -> None:
+    bench.machine.open("main")
+    bench.spawn()
+    token, run = env_of(bench, "ada")[TOKEN], str(bench.run().id)
+    settled, open_ = (ask(bench.world, token, run, Asked("Bash"), wait=WEEK) for _ in range(2))
+    withdraw(bench.world, settled.id, "so")
+    assert piles(bench)["permissions"].heap.count == 0
+    old(bench)
+    assert piles(bench)["permissions"].heap.count == 1
+    assert piles(bench, force=True)["permissions"].removed == 1
+    assert [one.id for one in bench.registry.permissions(None, limit=9, over=True)] == [open_.id]
 
 
 def test_without_the_registry_nothing_goes(bench: Bench) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from genie.adapters.postgres._statements import Reads, Writes
 from genie.adapters.postgres.rows import to_jsonb
 from genie.domain.permission import Answer, PermissionRequest, State, Word
+from genie.ports.garbage import Heap
 
 Row = Sequence[Any]
 
@@ -33,6 +35,15 @@ LATEST = (
 OPEN_ON = (
     "select p.id from permission_requests p join agents a on a.id = p.agent_id"
     " where p.state = 'open' and a.host = %(host)s order by p.asked_at, p.id"
+)
+_OLD = (
+    "from permission_requests p join agents a on a.id = p.agent_id"
+    " where a.host = %(host)s and p.state <> 'open' and p.changed_at < %(before)s"
+)
+OLD = f"select count(*), coalesce(sum(pg_column_size(p.*)), 0) {_OLD}"
+DROP = (
+    f"with gone as (delete from permission_requests where id in (select p.id {_OLD}) returning 1)"
+    " select count(*) from gone"
 )
 
 
@@ -118,3 +129,10 @@ class Permissions(Reads):
 
     def open_permissions_on(self, host: str) -> list[UUID]:
         return [request for (request,) in self._fetch(OPEN_ON, {"host": host})]
+
+    def old_permissions(self, host: str, *, before: datetime) -> Heap:
+        ((count, size),) = self._fetch(OLD, {"host": host, "before": before})
+        return Heap(int(count), int(size))
+
+    def drop_permissions(self, host: str, *, before: datetime) -> int:
+        return int(self._fetch(DROP, {"host": host, "before": before})[0][0])

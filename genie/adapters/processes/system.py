@@ -143,8 +143,9 @@ class SystemProcesses:
     # ---- within ----
 
     def _members(self, roots: Sequence[Rooted]) -> dict[UUID, list[Process]]:
-        enclosed = {pid: root.run for root in roots for pid in self._enclosed(root.run)}
-        return self._census.take(roots, spared=self._spared(), enclosed=enclosed)
+        spared = frozenset(self._spared())  # one look for all of them
+        enclosed = {pid: root.run for root in roots for pid in self._enclosed(root.run, spared)}
+        return self._census.take(roots, spared=spared, enclosed=enclosed)
 
     def _counted(self, run: UUID) -> int | None:
         cell = self._cell(run)
@@ -153,12 +154,15 @@ class SystemProcesses:
     def _cell(self, run: UUID) -> Cell | None:
         return self._cgroups.cell(run) if self._cgroups is not None else None
 
-    def _enclosed(self, run: UUID) -> frozenset[int]:
+    def _enclosed(self, run: UUID, spared: Collection[int] | None = None) -> frozenset[int]:
         """Who is in the cgroup of a run. It says nothing, and gives nobody, where this process or a spared one is in
         it, too: a run may have started a tmux server, or the daemon."""
         cell = self._cell(run)
         inside = cell.pids() if cell is not None else frozenset()
-        return frozenset() if inside & {os.getpid(), *self._spared()} else inside
+        if not inside:
+            return inside
+        spared = self._spared() if spared is None else spared
+        return frozenset() if inside & {os.getpid(), *spared} else inside
 
 
 def _line(pid: int, ends: Collection[int]) -> list[Process]:

@@ -27,7 +27,7 @@ def command(
 ) -> int:
     """Clear up after sessions that ended some time ago.
 
-    Logs, dead panes, unused worktrees, old events, samples and messages of genie's own.
+    Logs, dead panes, unused worktrees, old events, samples, messages and permission requests of genie's own.
     """
     age = seconds(older_than)
     with working("looking…"):
