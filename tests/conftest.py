@@ -1,8 +1,12 @@
 """Fixtures are in tests/fixtures, one technology a file."""
 
 import gc
+from collections.abc import Iterator
 from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 pytest_plugins = [
@@ -22,3 +26,33 @@ def pytest_runtestloop() -> None:
     """From here on as usual; what is there already is left out of it."""
     gc.freeze()
     gc.enable()
+
+
+# ---- coverage: it takes as long as what it watches -------------------------------------------------
+
+COVERING = [Path(__file__).parent / name for name in ("domain", "services")]
+"""The tests that leave no branch of the two untried; the others try what they use a second time."""
+
+
+@pytest.hookimpl(hookwrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    controller = _controller(item.config)
+    if controller and controller.started is not _covers(item):
+        (controller.pause if controller.started else controller.resume)()
+    yield
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    controller = _controller(session.config)
+    if controller and not controller.started:
+        controller.resume()
+
+
+def _covers(item: pytest.Item) -> bool:
+    return any(folder in item.path.parents for folder in COVERING)
+
+
+def _controller(config: pytest.Config) -> Any:  # noqa: ANN401  pytest-cov's, which has no types
+    plugin = config.pluginmanager.getplugin("_cov")
+    return plugin.cov_controller if plugin else None

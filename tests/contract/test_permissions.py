@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import timedelta
@@ -17,27 +16,13 @@ from genie.domain.permission import Answer, PermissionRequest, State, Word
 from genie.domain.session import Standing
 from genie.ports import Registry
 from tests.contract.values import HOST, NOW, spawn
-from tests.services.registry import MemoryRegistry
 
 RULE = {"type": "addRules", "rules": [{"toolName": "Bash"}]}
 
 
-@pytest.fixture(params=["memory", "postgres"])
-def registry(request: pytest.FixtureRequest) -> Registry:
-    if request.param == "memory":
-        made: Registry = MemoryRegistry()
-    else:
-        real: PostgresRegistry = request.getfixturevalue("real")
-        made = real
-    made.join_host(HOST, name="box", boot="b", at=NOW)
-    return made
-
-
 @pytest.fixture
-def real(dsn: str) -> Iterator[PostgresRegistry]:
-    registry = PostgresRegistry(dsn)
-    yield registry
-    registry.close()
+def registry(either: Registry) -> Registry:
+    return either
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -10,34 +9,19 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from genie.adapters.postgres.registry import PostgresRegistry
 from genie.adapters.postgres.schedules import KEPT
 from genie.domain.errors import Conflict
 from genie.domain.schedule import Cron, Every, Fire, FireKey, Missed, Once, Outcome, Overlap, Schedule, What
 from genie.ports import Registry
 from tests.contract.values import HOST, NOW
-from tests.services.registry import MemoryRegistry
 
 MINUTE = timedelta(minutes=1)
 
 
-@pytest.fixture(params=["memory", "postgres"])
-def registry(request: pytest.FixtureRequest) -> Registry:
-    if request.param == "memory":
-        made: Registry = MemoryRegistry()
-    else:
-        real: PostgresRegistry = request.getfixturevalue("real")
-        made = real
-    made.join_host(HOST, name="box", boot="b", at=NOW)
-    made.join_host("host-2", name="other", boot="b", at=NOW)
-    return made
-
-
 @pytest.fixture
-def real(dsn: str) -> Iterator[PostgresRegistry]:
-    registry = PostgresRegistry(dsn)
-    yield registry
-    registry.close()
+def registry(either: Registry) -> Registry:
+    either.join_host("host-2", name="other", boot="b", at=NOW)
+    return either
 
 
 def a_schedule(name: str = "nightly", **changed: Any) -> Schedule:  # noqa: ANN401

@@ -20,8 +20,8 @@ from tests.fixtures.postgres import ask
 from tests.fixtures.quick import Quick
 from tests.fixtures.tmux import until
 
-STAYS = ("alembic_version", "hosts", "agent_templates", "apscheduler_jobs")
-"""Tables of what the daemon knows by heart."""
+STAYS = ("alembic_version", "hosts", "agent_templates", "apscheduler_jobs", "shelved")
+"""Tables of what the daemon knows by heart, and of how far it has come."""
 TABLES = f"select tablename::text from pg_tables where schemaname = 'public' and tablename not in {STAYS}"  # noqa: S608
 OWN = {"home", "genie", "s"}
 """What stays in a test's directory: the home of tmux, that of genie, and the socket of tmux."""

@@ -78,7 +78,7 @@ def test_of_answers_at_once_one_wins_and_the_hook_prints_that(asker: Asker, geni
     asked = asker.ask()
     assert "Bash: make (genie answer ada yes|no|TEXT)" in genie("show", "ada")
     words = ("yes", "no", "yes", "no")
-    done = list(asker.pool.map(lambda word: genie.run("answer", "ada", word), words))
+    done = list(asker.pool.map(lambda word: Genie.run(genie, "answer", "ada", word), words))
     assert sorted(one.returncode for one in done) == [0, 6, 6, 6]
     won = words[[one.returncode for one in done].index(0)]
     assert behavior(asked.result(20)) == {"yes": "allow", "no": "deny"}[won]

@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from genie.adapters.postgres.registry import PostgresRegistry
+from genie.adapters.processes import SystemProcesses
 from genie.domain.events import Kind, event
 from tests.contract.values import NOW
 from tests.e2e.forest import SLEEP, root
@@ -89,7 +90,7 @@ def lines(out: Path) -> list[str]:
 
 
 def gone(pids: Sequence[int]) -> bool:
-    return not any(psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie" for pid in pids)
+    return not any(SystemProcesses().started(pid) for pid in pids)
 
 
 def test_a_watch_that_is_killed_goes_on_where_it_was(genie: Genie, dsn: str, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.fixtures.daemon import Genie
+from tests.fixtures.quick import quick
 from tests.fixtures.tmux import until
 
 GEOMETRY = "#{pane_id} #{pane_left} #{pane_top} #{pane_width} #{pane_height}"
@@ -185,10 +186,12 @@ def border(screen: str, name: str, resumes: str) -> bool:
 
 
 def test_borders_tell_who_is_there_and_hostile_options_do_no_harm(
-    genie: Genie, onlooker: Callable[[str], Callable[[], str]]
+    make_genie: Callable[..., Genie], onlooker: Callable[[str], Callable[[], str]]
 ) -> None:
     """They are in the configuration that the daemon's own tmux server reads."""
+    genie = make_genie()
     (Path(genie.env["HOME"]) / ".tmux.conf").write_text(HOSTILE)
+    genie = quick(genie)
     genie("team", "create", "simone")
     one = genie.json("spawn", "one", "--role", "engineer", "--team", "simone", "--prompt", "hello")
     options = global_options(genie)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
+from tests.e2e.dying import crash_at
 from tests.fixtures.daemon import Genie
 from tests.fixtures.tmux import until
 
@@ -68,8 +69,7 @@ def test_each_line_is_an_event_once_whatever_becomes_of_the_daemon(genie: Genie)
     until(lambda: said(genie) == ["ok: hello"], what="the answer to the prompt")
     points = [random.choice(POINTS) for _ in range(2)]
     for point in points:
-        genie.kill_daemon()
-        genie.run("daemon", "start", env={"GENIE_FAULT_POINT": point})  # which can die before it has answered
+        crash_at(genie, point)
         model.say(random.randint(1, 3000))
         until(lambda: genie.daemon_pid() is None, what=f"a daemon that dies at {point}")
         model.say(random.randint(1, 3000))

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import psutil
@@ -25,6 +26,8 @@ from tests.fixtures.postgres import Asker, ask
 from tests.fixtures.tmux import until
 
 Row = dict[str, Any]
+STEADY = 0.8
+"""Seconds for which nothing changes about a command that waits."""
 
 
 class Jobs:
@@ -78,12 +81,15 @@ def at(descriptor: Path) -> str:
 def waiting(genie: Genie, *words: str) -> subprocess.Popen[str]:
     """`genie wait`, once it waits: its one connection to the daemon stays as it is."""
     process = genie.start("wait", *words)
-    seen: list[set[str]] = []
+    seen, since = set[str](), monotonic()
 
     def steady() -> bool:
+        nonlocal seen, since
         assert process.poll() is None, process.communicate()
-        seen.append({name for fd in Path(f"/proc/{process.pid}/fd").iterdir() if (name := at(fd)).startswith("socket")})
-        return len(seen) > 60 and bool(seen[-1]) and all(one == seen[-1] for one in seen[-60:])
+        now = {name for fd in Path(f"/proc/{process.pid}/fd").iterdir() if (name := at(fd)).startswith("socket")}
+        if now != seen:
+            seen, since = now, monotonic()
+        return bool(seen) and monotonic() - since > STEADY
 
     until(steady, what="a wait")
     return process
