@@ -144,8 +144,10 @@ class Chaos:
         running = {row["pid"] for row in rows.values() if row["state"] == "running"}
         until(lambda: self._mains() == running, what=f"one process an agent {running}, are {self._mains()}")
         owned = {(row["pane"], row["run_id"]) for row in rows.values() if row["state"] == "running"}
-        panes = {(pane, run) for pane, run, dead in self.genie.panes()}
-        assert panes == owned, f"panes that nobody owns: {panes - owned}"
+        until(
+            lambda: {(pane, run) for pane, run, _ in self.genie.panes()} == owned,
+            what=f"panes with an owner {owned} after {self.told[-4:]}",
+        )
         assert not list((self.genie.home / "launch").glob("*.json"))
 
     def _as_wanted(self) -> bool:

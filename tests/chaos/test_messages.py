@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import signal
 from collections import Counter
 from collections.abc import Callable
@@ -23,6 +24,7 @@ WHOLE = "CHAOS_SEEDS" in os.environ
 MESSAGES, AGENTS, WITHIN = (1000, 10, 900) if WHOLE else (24, 3, 240)
 SEED = int(os.environ.get("CHAOS_SEED", "1"))
 DAEMON_DIES, AGENT_DIES = (0.015, 0.04) if WHOLE else (0.05, 0.1)
+ENVELOPE = re.compile(r"<message [^>]*>(\d+)</message>")
 SURE = {"delivered", "answered"}
 OVER = {*SURE, "failed", "unproven"}
 
@@ -37,6 +39,19 @@ def heard(genie: Genie, session: str) -> list[str]:
                 if record.get("type") == "user":
                     told.append(str(record["message"]["content"]))
     return told
+
+
+def arrived(said: str, waiting: set[str], unproven: set[str]) -> list[str]:
+    """The messages in what an agent was told at once. A daemon that is killed right before Enter leaves its text in a
+    box that it cannot see, and the next one is typed behind it: two, of which neither is told to be delivered bare."""
+    found: list[str] = []
+    for part in ENVELOPE.split(said):
+        halves = [(part[:place], part[place:]) for place in range(1, len(part))]
+        if part in waiting:
+            found.append(part)
+        elif part:
+            found += next((pair for pair in halves if unproven.issuperset(pair)), (part,))
+    return found
 
 
 def kill_one(genie: Genie, chance: random.Random) -> bool:
@@ -91,13 +106,13 @@ def test_each_arrives_once_or_is_unproven_and_in_order(
     assert not states["failed"], [row for row in kept if row["state"] == "failed"]
     for name in names:
         own = [row for row in kept if row["to"] == name]
-        marks = {f'id="{row["id"].replace("-", "")[:12]}"': row["text"] for row in own}
+        texts = {row["text"] for row in own}
+        unproven = {row["text"] for row in own if row["state"] == "unproven"}
         told = [text for text in heard(genie, sessions[name]) if not text.startswith("<genie-resume")]
-        got = [next((text for mark, text in marks.items() if mark in said), said) for said in told]
+        got = [text for said in told for text in arrived(said, texts, unproven)]
         assert got == sorted(set(got), key=int), name
         assert {row["text"] for row in own if row["state"] in SURE} <= set(got)
-        never = set(marks.values()) - set(got)
-        assert {row["state"] for row in own if row["text"] in never} <= {"unproven"}
+        assert texts - set(got) <= unproven
 
 
 @pytest.mark.skipif(not WHOLE, reason="takes minutes: make chaos")

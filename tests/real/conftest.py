@@ -20,10 +20,20 @@ def api() -> Iterator[Api]:
 
 
 @pytest.fixture
-def genie(make_genie: Callable[..., Genie], api: Api) -> Genie:
-    """A genie whose callers have the environment of the real programs: loopback alone, no dialog."""
-    made = make_genie(GENIE_CLAUDE__BINARY=str(FOUND.claude), GENIE_CODEX__BINARY=str(FOUND.codex))
-    made.project.mkdir(exist_ok=True)
-    kit.seed(made.directory, made.project, api=api.url)
-    made.env |= kit.env(made.directory, api=api.url)
+def make(make_genie: Callable[..., Genie], api: Api) -> Callable[..., Genie]:
+    """Makes a genie with these settings, whose callers have the environment of the real programs: loopback alone, no
+    dialog."""
+
+    def made(**settings: str) -> Genie:
+        found = make_genie(GENIE_CLAUDE__BINARY=str(FOUND.claude), GENIE_CODEX__BINARY=str(FOUND.codex), **settings)
+        found.project.mkdir(exist_ok=True)
+        kit.seed(found.directory, found.project, api=api.url)
+        found.env |= kit.env(found.directory, api=api.url)
+        return found
+
     return made
+
+
+@pytest.fixture
+def genie(make: Callable[..., Genie]) -> Genie:
+    return make()

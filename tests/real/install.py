@@ -1,7 +1,8 @@
 """Where the real claude and codex are, and how to get them: `python tests/real/install.py [DIR]`.
 
-claude comes with the package claude-agent-sdk, into a virtual environment in DIR; codex with the npm
-package @openai/codex, where npm is installed. Standard library only: it runs before anything else.
+claude comes with the package claude-agent-sdk, into a virtual environment in DIR, with whose interpreter the package
+itself is tested; codex with the npm package @openai/codex, where npm is installed. Standard library only: it runs
+before anything else.
 """
 
 from __future__ import annotations
@@ -47,21 +48,26 @@ def _first(directory: Path, pattern: str) -> Path | None:
 def install(directory: Path) -> None:
     """Get what is missing. Raises CalledProcessError where pip or npm fails."""
     directory.mkdir(parents=True, exist_ok=True)
-    if find_claude(directory) is None:
+    if find_python(directory) is None:
         home = directory / "venv"
         venv.create(home, with_pip=True, clear=True)
         subprocess.run([home / "bin" / "pip", "install", "--quiet", SDK], check=True)
+    if find_codex(directory):
+        return
     npm = shutil.which("npm")
-    if find_codex(directory) is None and npm:
+    if npm is None:
+        sys.stdout.write("codex comes by npm, and there is no npm here: install it and run this again\n")
+    else:
         subprocess.run([npm, "install", "--no-fund", "--no-audit", "--prefix", directory / "npm", CODEX], check=True)
 
 
 def main() -> int:
     directory = Path(sys.argv[1]) if len(sys.argv) > 1 else cache_dir()
     install(directory)
-    for name, path in (("claude", find_claude(directory)), ("codex", find_codex(directory))):
-        sys.stdout.write(f"{name}: {path or 'not installed'}\n")
-    return 0 if find_claude(directory) else 1
+    found = {"claude": find_claude(directory), SDK: find_python(directory), "codex": find_codex(directory)}
+    for name, path in found.items():
+        sys.stdout.write(f"{name}: {path or 'not installed: its tests are skipped'}\n")
+    return 0 if found["claude"] else 1
 
 
 if __name__ == "__main__":

@@ -12,11 +12,14 @@ import pytest
 
 from tests.real import kit
 from tests.real.fake_model_api import Api
+from tests.real.install import SDK, cache_dir, find_python
 
 FOUND = kit.binaries()
+PYTHON = find_python(cache_dir())
 WHERE = "run `make test-real`, or name its directory in GENIE_TEST_REAL"
 needs_claude = pytest.mark.skipif(FOUND.claude is None, reason=f"the real claude is not installed: {WHERE}")
-needs_codex = pytest.mark.skipif(FOUND.codex is None, reason=f"the real codex is not installed: {WHERE}")
+needs_codex = pytest.mark.skipif(FOUND.codex is None, reason=f"the real codex is not installed: {WHERE} (it needs npm)")
+needs_sdk = pytest.mark.skipif(PYTHON is None, reason=f"{SDK} is not installed: {WHERE}")
 
 
 @contextmanager

@@ -10,11 +10,8 @@ import pytest
 
 from tests.fixtures.daemon import Genie
 from tests.real import kit
-from tests.real.fake_model_api import Api
-from tests.real.programs import FOUND, needs_claude, needs_codex
-from tests.real.test_real_genie import activities, api, press, until_doing
-
-__all__ = ["api"]
+from tests.real.genies import activities, press, until_doing
+from tests.real.programs import needs_claude, needs_codex
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
 
@@ -22,20 +19,6 @@ ESCALATED = {"cmd": "touch x", "sandbox_permissions": "require_escalated", "just
 ASKS = f"do it [[tool:exec_command {json.dumps(ESCALATED)}]] [[slow:4]]"
 
 Make = Callable[..., Genie]
-
-
-@pytest.fixture
-def make(make_genie: Make, api: Api) -> Make:
-    """A genie with these settings, and the environment of the real programs."""
-
-    def made(**settings: str) -> Genie:
-        found = make_genie(GENIE_CLAUDE__BINARY=str(FOUND.claude), GENIE_CODEX__BINARY=str(FOUND.codex), **settings)
-        found.project.mkdir(exist_ok=True)
-        kit.seed(found.directory, found.project, api=api.url)
-        found.env |= kit.env(found.directory, api=api.url)
-        return found
-
-    return made
 
 
 def change(path: Path, **said: object) -> None:
@@ -127,7 +110,7 @@ def test_the_title_of_codex_tells_that_it_asks_for_a_permission(make: Make) -> N
     assert genie("status", "engineer").strip() == "waiting"
     assert "title" in genie("explain", "engineer")
     kit.until(lambda: "Would you like to run" in genie.screen("engineer"), what="the dialog")
-    press(genie, row["pane"], "y", until_not="permission")
+    press(genie, "y", lambda: genie.agent("engineer")["activity"] != "permission")
     until_doing(genie, "engineer", "idle")
     told = [word for word, _ in activities(genie, "engineer")]
     assert told[told.index("permission") :] == ["permission", "working", "idle"]
@@ -148,7 +131,7 @@ def test_the_hooks_of_codex_tell_the_same_at_once_beside_the_users_own(make: Mak
     assert row["activity_source"] == "hook: PermissionRequest Bash"
     # The hook runs before the dialog is there, and the dialog waits for as long as somebody types.
     kit.until(lambda: "Would you like to run" in genie.screen("engineer"), what="the dialog")
-    press(genie, row["pane"], "y", until_not="permission")
+    press(genie, "y", lambda: genie.agent("engineer")["activity"] != "permission")
     until_doing(genie, "engineer", "idle")
     told = activities(genie, "engineer")
     assert [word for word, _ in told][-3:] == ["permission", "working", "idle"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,6 +10,7 @@ import pytest
 from tests.fixtures.daemon import Genie
 from tests.real import kit
 from tests.real.fake_model_api import Api
+from tests.real.genies import bodies, press, until_doing
 from tests.real.programs import needs_claude, needs_codex
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(240)]
@@ -29,8 +29,7 @@ COLOUR = {
 
 def told(api: Api) -> str:
     """What the model was given last."""
-    last = api.state.entries(kind="main")[-1]
-    return json.dumps(api.state.request(last["id"])["body"]["messages"][-1])
+    return json.dumps(bodies(api)[-1]["messages"][-1])
 
 
 def ask(genie: Genie, prompt: str) -> dict[str, Any]:
@@ -53,19 +52,8 @@ def over(genie: Genie, state: str) -> dict[str, Any]:
     return kit.until(there, what=f"a request that is {state}")[0]
 
 
-def press(genie: Genie, key: str, done: Callable[[], object]) -> None:
-    """Answer the dialog in the pane: it takes no key in its first moment."""
-    pane = genie.agent("engineer")["pane"]
-
-    def taken() -> bool:
-        genie.tmux("send-keys", "-t", pane, key)
-        return bool(done())
-
-    kit.until(taken, what="the answer in the pane")
-
-
 def idle(genie: Genie) -> None:
-    kit.until(lambda: genie.agent("engineer")["activity"] == "idle", what="the end of the turn")
+    until_doing(genie, "engineer", "idle")
 
 
 @needs_claude

@@ -11,10 +11,8 @@ import pytest
 from tests.fixtures.daemon import ROOT, Genie
 from tests.real.fake_model_api import Api
 from tests.real.fake_model_script import prompts
+from tests.real.genies import bodies
 from tests.real.programs import needs_claude
-from tests.real.test_real_genie import api, genie
-
-__all__ = ["api", "genie"]
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(240)]
 
@@ -27,8 +25,8 @@ def test_the_pipeline(genie: Genie, api: Api, kind: str) -> None:
     env = genie.env | {"PATH": f"{Path(sys.executable).parent}:{genie.env['PATH']}"}
     done = subprocess.run(argv, env=env, cwd=genie.project, capture_output=True, text=True, timeout=200, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    bodies = [api.state.request(entry["id"])["body"] for entry in api.state.entries(kind="main")]
-    facts, draft, edited = (prompts(body)[-1] for body in bodies)
+    told = bodies(api)
+    facts, draft, edited = (prompts(body)[-1] for body in told)
     assert facts.endswith("no introduction: what a <FIFO> is")
     assert draft.startswith("<session-result ")
     assert "what a &lt;FIFO&gt; is</session-result>" in draft

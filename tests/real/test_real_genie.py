@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
 
@@ -14,46 +12,23 @@ from tests.fixtures.daemon import Genie
 from tests.real import kit
 from tests.real.fake_model_api import Api
 from tests.real.fake_model_script import prompts
-from tests.real.programs import FOUND, needs_claude, needs_codex
+from tests.real.genies import activities, asked, press, until_doing
+from tests.real.programs import needs_claude, needs_codex
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(240)]
 
 
-@pytest.fixture
-def api() -> Iterator[Api]:
-    found = Api()
-    yield found
-    found.close()
-
-
-@pytest.fixture
-def genie(make_genie: Callable[..., Genie], api: Api) -> Genie:
-    """A genie whose callers have the environment of the real programs: loopback alone, no dialog."""
-    made = make_genie(GENIE_CLAUDE__BINARY=str(FOUND.claude), GENIE_CODEX__BINARY=str(FOUND.codex))
-    made.project.mkdir(exist_ok=True)
-    kit.seed(made.directory, made.project, api=api.url)
-    made.env |= kit.env(made.directory, api=api.url)
-    return made
-
-
-def asked(api: Api, count: int) -> dict[str, Any]:
-    """The `count`th request of the agents' own loops to the model."""
-
-    def bodies() -> list[dict[str, Any]]:
-        return [api.state.request(entry["id"])["body"] for entry in api.state.entries(kind="main")]
-
-    kit.until(lambda: len(bodies()) >= count, what=f"request {count} to the model")
-    return bodies()[count - 1]
-
-
 @needs_claude
 def test_claude_comes_back_on_its_session_after_kill_9(genie: Genie, api: Api) -> None:
+    api.state.delay = 0.3  # an answer at once can be there before claude has kept the question
     made = genie.json("spawn", "engineer", "--prompt", "remember the number 4711")
     assert "remember the number 4711" in prompts(asked(api, 1))[-1]
     kit.until(lambda: "ok: remember" in genie.screen("engineer"), what="the answer on the screen")
-    before = genie.agent("engineer")
     transcripts = list((genie.directory / "claude" / "projects").glob(f"*/{made['session_id']}.jsonl"))
     assert len(transcripts) == 1
+    kit.until(lambda: b'"type":"assistant"' in transcripts[0].read_bytes(), what="the kept answer")
+    until_doing(genie, "engineer", "idle")
+    before = genie.agent("engineer")
 
     os.kill(before["pid"], signal.SIGKILL)
     after = genie.until_again("engineer", before)
@@ -82,6 +57,8 @@ def test_codex_is_found_and_comes_back_on_its_session_after_kill_9(genie: Genie,
         return found
 
     own = kit.until(named, what="codex's own session id")
+    rollouts = list((genie.directory / "codex" / "sessions").rglob("rollout-*.jsonl"))
+    kit.until(lambda: b'"task_complete"' in rollouts[0].read_bytes(), what="the kept answer")
     before = genie.agent("coder")
     os.kill(before["pid"], signal.SIGKILL)
     genie.until_again("coder", before)
@@ -92,37 +69,6 @@ def test_codex_is_found_and_comes_back_on_its_session_after_kill_9(genie: Genie,
     genie("resume", "coder")
     kit.until(lambda: "4711" in genie.screen("coder"), what="the conversation again")
     assert len(api.state.entries(kind="main")) == 1
-
-
-def activities(genie: Genie, name: str) -> list[tuple[str, str]]:
-    """What it was seen doing, in order, and by whose word."""
-    lines = genie("events", name, "--type", "activity", "--json").splitlines()
-    told = [json.loads(line)["payload"] for line in lines]
-    return [(one["activity"], one["evidence"].partition(":")[0]) for one in told]
-
-
-def press(genie: Genie, pane: str, key: str, *, until_not: str) -> None:
-    """Answer a dialog: its program takes no key in the first moment of it."""
-
-    def taken() -> bool:
-        genie.tmux("send-keys", "-t", pane, key)
-        return bool(genie.agent("engineer")["activity"] != until_not)
-
-    kit.until(taken, what="the answer")
-
-
-def until_doing(genie: Genie, name: str, *words: str, within: float = 20) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-
-    def there() -> bool:
-        found.update(genie.agent(name))
-        return found["activity"] in words
-
-    try:
-        kit.until(there, within=within, what=f"{name} {'|'.join(words)}")
-    except AssertionError as error:
-        raise AssertionError(f"{error}: {found.get('activity')}, {found.get('activity_source')}") from error
-    return found
 
 
 @needs_claude
@@ -138,16 +84,16 @@ def test_claude_tells_what_it_does_and_the_users_own_hooks_are_kept(genie: Genie
     assert genie("status", "engineer").strip() == "idle"
     genie("stop", "engineer")
     genie("spawn", "engineer", "--prompt", "do it [[bash:for i in 1 2 3; do sleep 1; done]]")
-    asked = until_doing(genie, "engineer", "permission")
+    asks = until_doing(genie, "engineer", "permission")
     assert genie("status", "engineer").strip() == "waiting"
-    assert asked["activity_source"] in genie("explain", "engineer").replace("\n", " ")
-    press(genie, asked["pane"], "1", until_not="permission")
+    assert asks["activity_source"] in genie("explain", "engineer").replace("\n", " ")
+    press(genie, "1", lambda: genie.agent("engineer")["activity"] != "permission")
     until_doing(genie, "engineer", "idle")
     kit.until(mark.exists, what="the user's own hook")
     told = [word for word, _ in activities(genie, "engineer")]
     assert told[told.index("permission") :] == ["permission", "working", "idle"]
-    genie.tmux("send-keys", "-t", asked["pane"], "-l", "and then [[slow:2]]")
-    genie.tmux("send-keys", "-t", asked["pane"], "Enter")
+    genie.tmux("send-keys", "-t", asks["pane"], "-l", "and then [[slow:2]]")
+    genie.tmux("send-keys", "-t", asks["pane"], "Enter")
     until_doing(genie, "engineer", "working")
     until_doing(genie, "engineer", "idle")
     words = {who for _, who in activities(genie, "engineer")}

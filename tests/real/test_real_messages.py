@@ -14,40 +14,13 @@ from tests.fixtures.daemon import Genie
 from tests.real import kit
 from tests.real.fake_model_api import Api
 from tests.real.fake_model_script import prompts
+from tests.real.genies import bodies, press, until_doing
 from tests.real.programs import needs_claude, needs_codex
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
 
 OVER = ("delivered", "answered", "failed", "unproven")
 ARRIVED = ("delivered", "answered")
-
-
-def until_doing(genie: Genie, name: str, *words: str, within: float = 30) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-
-    def there() -> bool:
-        found.update(genie.agent(name))
-        return found["activity"] in words
-
-    try:
-        kit.until(there, within=within, what=f"{name} {'|'.join(words)}")
-    except AssertionError as error:
-        raise AssertionError(f"{error}: {found.get('activity')}\n{genie.screen(name)}") from error
-    return found
-
-
-def answer(genie: Genie, pane: str, key: str) -> None:
-    """Answer a dialog: its program takes no key in the first moment of it, and one too many does something else."""
-
-    def pressed() -> bool:
-        genie.tmux("send-keys", "-t", pane, key)
-        try:
-            kit.until(lambda: genie.agent("engineer")["activity"] != "permission", within=3, what="the answer")
-        except AssertionError:
-            return False
-        return True
-
-    kit.until(pressed, what="the answer")
 
 
 def sent(genie: Genie, name: str, text: str, *words: str) -> str:
@@ -82,20 +55,20 @@ def heard(genie: Genie) -> list[tuple[str, str]]:
 
 def told(api: Api) -> list[str]:
     """Every text of the last request to the model."""
-    return prompts(api.state.request(api.state.entries(kind="main")[-1]["id"])["body"])
+    return prompts(bodies(api)[-1])
 
 
 @needs_claude
 def test_a_message_waits_for_an_open_dialog_and_approves_nothing(genie: Genie) -> None:
     genie("spawn", "engineer", "--permission-mode", "manual", "--prompt", "do it [[bash:touch approved]]")
-    pane = until_doing(genie, "engineer", "permission")["pane"]
+    until_doing(genie, "engineer", "permission")
     message = sent(genie, "engineer", "are you there?")
     kit.until(lambda: "not idle: permission" in str(row(genie, message)["waits"]), what="the reason")
     dialog = genie.screen("engineer")
     assert "Do you want to proceed?" in dialog
     assert row(genie, message)["state"] == "queued"
 
-    answer(genie, pane, "Escape")
+    press(genie, "Escape", lambda: genie.agent("engineer")["activity"] != "permission", patience=3)
     until_state(genie, message, *ARRIVED)
     assert [text for text, _ in heard(genie) if f'id="{message.replace("-", "")[:12]}"' in text]
     assert not (genie.project / "approved").exists()
@@ -181,6 +154,10 @@ def test_after_an_api_error_the_next_message_arrives(genie: Genie) -> None:
     message = sent(genie, "engineer", "try again")
     until_state(genie, message, *ARRIVED)
     assert heard(genie)[-1][1] == "human"
+    until_state(genie, message, "answered")
+    done = genie.run("send", "engineer", "--ask", "--timeout", "60", "and now? [[http:400]]")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "the turn of the message has failed: API Error: 400" in done.stderr
 
 
 @needs_claude

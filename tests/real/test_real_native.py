@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -16,27 +15,15 @@ from tests.fixtures.daemon import Genie
 from tests.real import kit
 from tests.real.fake_model_api import Api
 from tests.real.fake_model_script import prompts
-from tests.real.programs import FOUND, needs_claude
+from tests.real.genies import bodies
+from tests.real.programs import needs_claude
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(240), needs_claude]
 
 
-@pytest.fixture
-def api() -> Iterator[Api]:
-    found = Api()
-    yield found
-    found.close()
-
-
-@pytest.fixture
-def genie(make_genie: Callable[..., Genie], api: Api) -> Genie:
-    """A genie whose callers have the environment of the real programs: loopback alone, no dialog."""
-    made = make_genie(GENIE_CLAUDE__BINARY=str(FOUND.claude))
-    made.project.mkdir(exist_ok=True)
-    kit.seed(made.directory, made.project, api=api.url)
-    made.env |= kit.env(made.directory, api=api.url)
-    made("team", "create", "crew", "--native")
-    return made
+@pytest.fixture(autouse=True)
+def crew(genie: Genie) -> None:
+    genie("team", "create", "crew", "--native")
 
 
 def folder(genie: Genie) -> Path:
@@ -55,8 +42,7 @@ def names(genie: Genie) -> set[str]:
 
 def said(api: Api, text: str) -> bool:
     """Whether a model was told that."""
-    bodies = [api.state.request(entry["id"])["body"] for entry in api.state.entries(kind="main")]
-    return any(text in one for body in bodies for one in prompts(body))
+    return any(text in one for body in bodies(api) for one in prompts(body))
 
 
 def start(genie: Genie, name: str, prompt: str) -> dict[str, Any]:
@@ -119,13 +105,16 @@ def test_members_are_started_reach_each_other_and_leave(genie: Genie, api: Api) 
 
 def test_what_a_member_asks_is_answered_by_genie(genie: Genie, api: Api) -> None:
     made = genie.project / "made-by-ada"
+    # As a turn begins claude notes in the team's file that it is at work, and while it does, it cannot ask its lead.
+    api.state.delay = 1
     start(genie, "ada", f"[[bash:touch {made}; echo yes]] [[text:it is done]]")
     kit.until(lambda: genie.agent("ada")["activity"] == "permission", what="the request")
     (row,) = genie.json("answer", "--list")
     assert (row["name"], row["tool"]) == ("ada", "Bash")
     genie("answer", "ada", "yes")
     kit.until(made.exists, what="the tool")
-    kit.until(lambda: "it is done" in genie.screen("ada"), what="the end of the turn")
+    kit.until(lambda: "● it is done" in genie.screen("ada"), what="the answer")
+    kit.until(lambda: genie.agent("ada")["activity"] == "idle", what="the end of the turn")
     genie("send", "ada", f"[[bash:rm {made}]] [[text:then not]]")
     kit.until(lambda: genie.agent("ada")["activity"] == "permission", what="another request")
     genie("answer", "ada", "leave it there")

@@ -12,15 +12,13 @@ from typing import Any
 import pytest
 
 from tests.fixtures.daemon import Genie
-from tests.real import kit, test_real_genie
+from tests.real import kit
 from tests.real.fake_model_api import Api
 from tests.real.fake_model_script import prompts
+from tests.real.genies import asked, bodies, until_doing
 from tests.real.programs import needs_claude, needs_codex
-from tests.real.test_real_genie import asked, until_doing
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(240)]
-
-api, genie = test_real_genie.api, test_real_genie.genie
 
 WORK = f"the long work {'of many words ' * 30}"
 """So long that what stands at its end is not in a note."""
@@ -36,15 +34,14 @@ def killed(genie: Genie, name: str) -> dict[str, Any]:
 
 
 def requests(api: Api) -> int:
-    return len(api.state.entries(kind="main"))
+    return len(bodies(api))
 
 
 def told(api: Api) -> str:
     """The note that a model was given last, as the user's last word."""
 
     def notes() -> list[str]:
-        bodies = [api.state.request(entry["id"])["body"] for entry in api.state.entries(kind="main")]
-        return [said[-1] for body in bodies if (said := prompts(body)) and said[-1].startswith("<genie-resume ")]
+        return [said[-1] for body in bodies(api) if (said := prompts(body)) and said[-1].startswith("<genie-resume ")]
 
     return kit.until(notes, what="a note")[-1]
 

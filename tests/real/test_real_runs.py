@@ -11,10 +11,8 @@ from tests.fixtures.daemon import Genie
 from tests.real import kit
 from tests.real.fake_model_api import Api
 from tests.real.fake_model_script import prompts
+from tests.real.genies import asked
 from tests.real.programs import needs_claude, needs_codex
-from tests.real.test_real_genie import api, asked, genie
-
-__all__ = ["api", "genie"]
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
 
@@ -62,9 +60,19 @@ def test_claude_is_fed(genie: Genie, api: Api) -> None:
     genie("input", "fed", "first $HOME")
     genie("input", "fed", "second\nline")
     kit.until(lambda: len(results(genie, "fed")) == 2, what="two answers")
+    genie("input", "fed", "[[slow:60]]")
+    kit.until(lambda: len(api.state.entries(kind="main")) == 3, what="the begin of a long answer")
+    genie("input", "fed", "what waits")
+    genie("input", "fed", "--interrupt")
+    kit.until(lambda: len(results(genie, "fed")) == 4, what="the end of that, and what waited")
+    broken_off, waited = results(genie, "fed")[2:]
+    assert (broken_off["error"], waited["text"].endswith("what waits")) == ("interrupted", True)
+    genie("input", "fed", "--interrupt")
+    genie("input", "fed", "second\nline")
+    kit.until(lambda: len(results(genie, "fed")) == 5, what="one more answer")
     genie("input", "fed", "--close")
     assert genie.run("wait", "fed").returncode == 0
-    assert [one["text"].strip() for one in results(genie, "fed")] == ["ok: first $HOME", "ok: second\nline"]
+    assert [one["text"].strip() for one in results(genie, "fed")[:2]] == ["ok: first $HOME", "ok: second\nline"]
     assert "second" in prompts(asked(api, 2))[-1]
     (told,) = genie.json("collect", "fed")
     assert (told["session_id"], told["result_text"].strip()) == (row["session_id"], "ok: second\nline")

@@ -14,13 +14,11 @@ from tests.fixtures.daemon import Genie
 from tests.real import kit
 from tests.real.fake_model_api import Api
 from tests.real.fake_model_script import prompts
-from tests.real.install import cache_dir, find_python
-from tests.real.programs import FOUND, needs_claude
+from tests.real.programs import FOUND, PYTHON, needs_sdk
 
-PYTHON = find_python(cache_dir())
 WRITE = '[[tool:Write {"file_path": "made.txt", "content": "by hand"}]] [[text:done with it]]'
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(180), needs_claude]
+pytestmark = [pytest.mark.real, pytest.mark.timeout(180), needs_sdk]
 
 
 @pytest.fixture
@@ -108,7 +106,7 @@ def test_the_most_turns_end_a_turn_and_not_the_session(sdk: Genie) -> None:
 def test_an_interrupt_ends_the_turn_and_a_second_one_the_session(sdk: Genie) -> None:
     row = spawn(sdk, "--prompt", "[[slow:60]] [[text:never]]")
     until_doing(sdk, "working")
-    kit.until(lambda: "slow" in sdk.screen("ada"), what="the begin of the answer")
+    kit.until(lambda: "a slow" in sdk.screen("ada"), what="the begin of the answer")
     sdk.tmux("send-keys", "-t", row["pane"], "C-c")
     until_told(sdk, 1)
     until_doing(sdk, "idle")
@@ -116,6 +114,14 @@ def test_an_interrupt_ends_the_turn_and_a_second_one_the_session(sdk: Genie) -> 
     assert until_told(sdk, 2)[1]["text"] == "it goes on"
     until_doing(sdk, "idle")
     assert sdk.agent("ada")["pid"] == row["pid"]
+    sdk("input", "ada", "[[slow:60]] [[text:never]]")
+    until_doing(sdk, "working")
+    kit.until(lambda: sdk.screen("ada").count("a slow") == 2, what="the begin of the answer")
+    sdk("input", "ada", "[[text:what waits]]")
+    sdk("input", "ada", "[[text:rather this]]", "--interrupt")
+    ends = until_told(sdk, 5)[2:]
+    assert [one.get("text") or one["error"] for one in ends] == ["interrupted", "what waits", "rather this"]
+    until_doing(sdk, "idle")
     sdk.tmux("send-keys", "-t", row["pane"], "C-c")
     assert sdk.until_state("ada", "done", "failed", "dead")["state"] == "done"
 

@@ -7,15 +7,13 @@ from pathlib import Path
 import pytest
 
 from tests.fixtures.daemon import Genie
-from tests.real import kit, test_real_genie
+from tests.real import kit
 from tests.real.fake_model_api import Api
 from tests.real.fake_model_script import prompts
+from tests.real.genies import asked
 from tests.real.programs import needs_claude, needs_codex
-from tests.real.test_real_genie import asked
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(240)]
-
-api, genie = test_real_genie.api, test_real_genie.genie
 
 FOLDERS = {"claude": ".claude/skills", "codex": ".agents/skills"}
 

@@ -11,6 +11,7 @@ import pytest
 from tests.fixtures.daemon import Genie
 from tests.real import kit
 from tests.real.fake_model_api import Api
+from tests.real.genies import until_doing
 from tests.real.programs import needs_claude, needs_codex
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
@@ -58,6 +59,21 @@ def until_shown(genie: Genie) -> None:
         kit.until(lambda n=name, p=prompt: f"ok: {p}" in genie.screen(n), what=f"the conversation of {name}")  # type: ignore[misc]
 
 
+def until_kept(genie: Genie) -> None:
+    """Until each program has written down its first answer: what dies sooner is told to go on, as it should be."""
+
+    def kept() -> bool:
+        claude = (genie.directory / "claude" / "projects").glob("*/*.jsonl")
+        codex = (genie.directory / "codex" / "sessions").rglob("rollout-*.jsonl")
+        answered = [b'"type":"assistant"' in path.read_bytes() for path in claude]
+        answered += [b'"task_complete"' in path.read_bytes() for path in codex]
+        return sum(answered) == len(PROMPTS)
+
+    kit.until(kept, what="the kept answers")
+    for name in PROMPTS:
+        until_doing(genie, name, "idle")
+
+
 def did(told: dict[str, Any]) -> dict[str, str]:
     return {step["name"]: step["outcome"] for step in told["steps"]}
 
@@ -68,10 +84,12 @@ def test_five_come_back_on_their_conversations(genie: Genie, api: Api) -> None:
     file = genie.project / ".genie" / "team.yaml"
     file.parent.mkdir()
     file.write_text(TEAM)
+    api.state.delay = 0.3  # an answer at once can be there before claude has kept the question
     assert did(genie.json("team", "up")) == {"shop": "created"} | dict.fromkeys(PROMPTS, "spawned")
     until_shown(genie)
     kit.until(lambda: all(own for _, own in conversations(genie).values()), what="the programs' own ids")
     first = conversations(genie)
+    until_kept(genie)
 
     before = {name: genie.agent(name) for name in ("dev-2", "coder")}
     for row in before.values():
