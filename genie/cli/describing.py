@@ -46,7 +46,7 @@ def roster(rows: Sequence[Row], *, wide: bool = False) -> Iterator[str]:
 def short_doing(row: Row) -> str:
     """`working 3m`; only the word where nobody tells."""
     told = ": " in (row.get("activity_source") or "") and row.get("activity_since")
-    return f"{row['activity']} {since(row['activity_since'])}" if told else str(row["activity"])
+    return f"{row['activity']} {since(row['activity_since'])}" if told else str(row["activity"] or "-")
 
 
 def used(row: Row) -> tuple[str, str, str, str]:

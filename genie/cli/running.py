@@ -16,6 +16,7 @@ from genie.cli.outcomes import tokens
 from genie.cli.output import as_json, clean, flush, line, raw, say, warn, working
 from genie.cli.parsing import answer_limits, answer_names, answer_providers, answer_teams, answer_templates, pairs
 from genie.cli.spans import count
+from genie.cli.wishes import SdkEffort, SdkMaxBudget, SdkMaxTurns, SdkResume, wishes
 from genie.client import Genie, Row, Run
 from genie.domain.errors import BadInput
 
@@ -115,6 +116,10 @@ class Wanted:
     json_schema: JsonSchema = None
     extra_args: ExtraArgs = None
     team: OfTeam = None
+    sdk_max_turns: SdkMaxTurns = None
+    sdk_max_budget: SdkMaxBudget = None
+    sdk_effort: SdkEffort = None
+    sdk_resume: SdkResume = None
     keep: Keep = False
     output: Output = None
     show_usage: ShowUsage = False
@@ -122,6 +127,9 @@ class Wanted:
 
 def asked(wanted: Wanted, *, tags: Words, **more: Any) -> Run:  # noqa: ANN401
     """The request for these flags; words that are repeated, pairs and numbers are read."""
+    sdk = wishes(
+        turns=wanted.sdk_max_turns, budget=wanted.sdk_max_budget, effort=wanted.sdk_effort, resume=wanted.sdk_resume
+    )
     run: Run = {
         "provider": wanted.provider,
         "model": wanted.model,
@@ -145,6 +153,7 @@ def asked(wanted: Wanted, *, tags: Words, **more: Any) -> Run:  # noqa: ANN401
         "json_schema": wanted.json_schema,
         "extra_args": _split(wanted.extra_args or []),
         "team": wanted.team,
+        "sdk": sdk,
         "keep": wanted.keep,
         **more,  # type: ignore[typeddict-item]  # keys of Run
     }
@@ -179,6 +188,7 @@ def check_format(output: str | None) -> None:
 
 def until_end(genie: Genie, row: Row, *, output: str, usage: bool) -> int:
     """Wait for the end of a session, print what it has come to; the exit code is the session's."""
+    _warn(row)
     session = str(row["session_id"])
     if output == "stream-json":
         _stream(genie, session)
@@ -224,8 +234,7 @@ def exit_of(agent: Row, session: str) -> int:
 
 def tell(row: Row, *, json: bool, quiet: bool) -> None:
     """What was started."""
-    for text in row.get("warnings") or ():
-        warn(text)
+    _warn(row)
     if json:
         as_json(row)
     elif quiet:
@@ -233,6 +242,11 @@ def tell(row: Row, *, json: bool, quiet: bool) -> None:
     else:
         line(str(row["session_id"]))
         say(f"{clean(row['name'])} is {row['state']}{_where(row)}")
+
+
+def _warn(row: Row) -> None:
+    for text in row.get("warnings") or ():
+        warn(text)
 
 
 def _where(row: Row) -> str:

@@ -4,7 +4,6 @@ for provider claude-sdk."""
 from __future__ import annotations
 
 import json
-import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,12 +15,11 @@ import typer
 from genie.cli.conversing import Conversation, width
 from genie.cli.happening import ndjson
 from genie.cli.output import as_json, colored, flush, warn, write
-from genie.cli.spans import count
+from genie.cli.wishes import SdkEffort, SdkMaxBudget, SdkMaxTurns, SdkResume, wishes
 from genie.client import Genie, Row
 from genie.domain.errors import BadInput
 
 FORMATS = ("text", "json", "ndjson")
-EFFORTS = ("low", "medium", "high", "max")
 OVER = ("done", "failed", "terminated", "suspended")
 """States in which no turn goes on."""
 LOST = "the daemon went away; this goes on when it is back"
@@ -44,21 +42,10 @@ class Streamed:
         str | None,
         typer.Option("--stream-format", metavar="FORMAT", help="text, json, ndjson.", autocompletion=_one_of(*FORMATS)),
     ] = None
-    sdk_max_turns: Annotated[
-        str | None, typer.Option("--sdk-max-turns", metavar="N", help="claude-sdk: the most turns of a message.")
-    ] = None
-    sdk_max_budget: Annotated[
-        str | None, typer.Option("--sdk-max-budget", metavar="USD", help="claude-sdk: what it may cost, then it fails.")
-    ] = None
-    sdk_effort: Annotated[
-        str | None,
-        typer.Option(
-            "--sdk-effort", metavar="EFFORT", help="claude-sdk: low ... max.", autocompletion=_one_of(*EFFORTS)
-        ),
-    ] = None
-    sdk_resume: Annotated[
-        str | None, typer.Option("--sdk-resume", metavar="ID", help="claude-sdk: go on with that conversation.")
-    ] = None
+    sdk_max_turns: SdkMaxTurns = None
+    sdk_max_budget: SdkMaxBudget = None
+    sdk_effort: SdkEffort = None
+    sdk_resume: SdkResume = None
 
     @property
     def format(self) -> str | None:
@@ -71,28 +58,11 @@ class Streamed:
             raise BadInput(f"unknown format '{self.stream_format}'", hint=f"one of {', '.join(FORMATS)}")
         return self.stream_format
 
-    def sdk(self) -> dict[str, object]:
+    def sdk(self) -> dict[str, Any]:
         """The wishes, those that were said. Raises BadInput."""
-        turns, effort = self.sdk_max_turns, self.sdk_effort
-        if effort is not None and effort not in EFFORTS:
-            raise BadInput(f"unknown effort '{effort}'", hint=f"one of {', '.join(EFFORTS)}")
-        said = {
-            "max_turns": None if turns is None else count(turns, "--sdk-max-turns"),
-            "max_budget": None if self.sdk_max_budget is None else _dollars(self.sdk_max_budget),
-            "effort": effort,
-            "resume": self.sdk_resume,
-        }
-        return {key: value for key, value in said.items() if value is not None}
-
-
-def _dollars(text: str) -> float:
-    try:
-        amount = float(text.removeprefix("$"))
-    except ValueError:
-        amount = math.nan
-    if not 0 < amount < math.inf:
-        raise BadInput(f"--sdk-max-budget {text!r} is no amount of money", hint="dollars, such as 2.50")
-    return amount
+        return wishes(
+            turns=self.sdk_max_turns, budget=self.sdk_max_budget, effort=self.sdk_effort, resume=self.sdk_resume
+        )
 
 
 def check_streams(format_: str | None, *, prompted: bool, plain: bool, quiet: bool) -> None:

@@ -11,8 +11,9 @@ class Started(TypedDict, total=False):
 
     `env` and `tags` are added to it; `limits` are those of its spawn tree, such as {"children": "5"}; `ttl` is how long
     it may live, in seconds or as "30m"; `cwd` is relative to the caller's; `worktree` names a git worktree of its own,
-    and makes up a name for "". `on_resume` is what it is told when it was brought back, "none" for nothing. With
-    `dry_run` nothing is started, and the answer tells what would be.
+    and makes up a name for "". `on_resume` is what it is told when it was brought back, "none" for nothing.
+    `sdk` are wishes for provider claude-sdk: max_turns, max_budget in USD, effort, resume. With `dry_run` nothing is
+    started, and the answer tells what would be.
     """
 
     command: Sequence[str]
@@ -35,12 +36,13 @@ class Started(TypedDict, total=False):
     limits: Mapping[str, str]
     worktree: str | None
     on_resume: str | None
+    sdk: Mapping[str, object]
     dry_run: bool
 
 
 class Spawn(Started, total=False):
     """What a spawn may ask for. `restart` is on-failure, always or never; `session` a tmux session; `layout` mosaic or
-    vertical; `sdk` are wishes for provider claude-sdk: max_turns, max_budget in USD, effort, resume."""
+    vertical."""
 
     prompt: str | None
     new_window: bool
@@ -49,7 +51,6 @@ class Spawn(Started, total=False):
     session: str | None
     auto_resume: bool | None
     restart: str | None
-    sdk: Mapping[str, object]
 
 
 class Run(Started, total=False):

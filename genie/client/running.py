@@ -87,12 +87,16 @@ class Running(Outcomes):
         latest: bool = False,
         envelope: bool = False,
         cross_team: bool = False,
+        interrupt: bool = False,
     ) -> list[InputRow]:
         """Give a message to sessions: to one that is fed it is handed over as it is, to an agent on a terminal it is
         sent, with `envelope` so that it sees who wrote. None says that no more will come: sessions that are fed end
-        once they have answered. Of a team or a tag those are meant that read messages, without the agent that asks."""
+        once they have answered. Of a team or a tag those are meant that read messages, without the agent that asks.
+
+        With `interrupt` the present turn of sessions that are fed stream-json is ended first, and None says nothing
+        more; `ok` is false for the others."""
         said = {"message": message, "envelope": envelope, "cross_team": cross_team, "caller": myself()}
-        body = chosen(sessions, team, tags, latest) | said
+        body = chosen(sessions, team, tags, latest) | said | ({"interrupt": True} if interrupt else {})
         return list(self._daemon.request("POST", "/v1/sessions/input", body, timeout=LONG))
 
     def _check_said(self, ids: list[str]) -> None:

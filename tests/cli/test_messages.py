@@ -88,6 +88,17 @@ def test_what_does_not_arrive_is_a_failure(sent: Peer, genie: Run, state: str) -
     assert f"the message is {state}: 'ada' was killed" in said.err
 
 
+def test_a_turn_that_has_failed_is_no_answer(sent: Peer, genie: Run) -> None:
+    wait(sent, state="answered", reason="API Error: 500 overloaded")
+    said = genie("send", "ada", "x", "--ask")
+    assert (said.code, said.out) == (1, "")
+    assert "the turn of the message has failed: API Error: 500 overloaded" in said.err
+    assert genie("send", "ada", "x", "--wait-delivered").code == 0
+    wait(sent, state="answered", answer="half of it", reason="API Error: 500 overloaded")
+    said = genie("send", "ada", "x", "--ask")
+    assert (said.code, said.out) == (1, "half of it\n")
+
+
 def test_not_in_time(sent: Peer, genie: Run) -> None:
     sent.answers[f"POST /v1/messages/{ID}/wait"] = a_row() | {"over": False}
     said = genie("send", "ada", "x", "--wait-delivered", "--timeout", "10ms")

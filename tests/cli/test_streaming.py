@@ -10,6 +10,8 @@ import pytest
 
 from genie.cli.streaming import Streamed, check_streams
 from genie.domain.errors import BadInput
+from tests.cli.conftest import Run
+from tests.cli.peer import Peer, row
 
 
 def test_what_is_said_is_asked_for() -> None:
@@ -32,6 +34,17 @@ def test_what_is_said_is_asked_for() -> None:
 def test_what_cannot_be_meant_is_refused(said: dict[str, Any]) -> None:
     with pytest.raises(BadInput):
         Streamed(**said).sdk()
+
+
+def test_a_run_asks_for_the_same(peer: Peer, genie: Run) -> None:
+    row_ = row("ada") | {"warnings": ["--sdk-* is for provider claude-sdk; ignored by claude"]}
+    peer.answers["POST /v1/sessions"] = row_
+    said = genie("run", "go", "--sdk-max-turns", "3", "--sdk-max-budget", "2.5", "--sdk-effort", "low")
+    assert (said.code, said.err.count("ignored by claude")) == (0, 1)
+    assert peer.last("POST /v1/sessions").body["sdk"] == {"max_turns": 3, "max_budget": 2.5, "effort": "low"}
+    assert "ignored by claude" in genie("run", "go", "--dry-run").err
+    assert genie("run", "go", "--sdk-effort", "huge").code == 2
+    assert len(peer.asked) == 2
 
 
 def test_the_format_of_a_stream() -> None:

@@ -51,11 +51,18 @@ def test_a_life_through_the_package(make_genie: Callable[..., Genie], tmp_path: 
     assert results(genie, 3)[2]["reason"] == "aborted_streaming"
     until_doing(genie, "idle")
 
+    genie("input", "ada", "wait")
+    until_doing(genie, "working")
+    genie("input", "ada", "what waits")
+    genie("input", "ada", "--interrupt")
+    assert [one.get("text") or one["error"] for one in results(genie, 5)[3:]] == ["interrupted", "what waits"]
+    until_doing(genie, "idle")
+
     os.kill(before["pid"], signal.SIGKILL)
     after = genie.until_again("ada", before)
     assert (after["session_id"], after["pane"]) == (before["session_id"], before["pane"])
     until_doing(genie, "idle")
-    assert len(results(genie, 3)) == 3, "it was told something"
+    assert len(results(genie, 5)) == 5, "it was told something"
 
     genie("input", "ada", "spend")
     row = genie.until_state("ada", "failed", "dead", "done")
@@ -70,6 +77,7 @@ def test_without_the_package_a_spawn_says_so(make_genie: Callable[..., Genie], t
     assert genie.rows() == []
     ignored = genie.run("spawn", "eve", "--sdk-max-turns", "3", "--", "sleep", "60")
     assert (ignored.returncode, ignored.stderr.count("--sdk-*")) == (0, 1)
+    assert "'eve' cannot be interrupted" in genie.refused("input", "eve", "--interrupt", code=2)
     rows = {row["name"]: row for row in json.loads(genie("providers", "ls", "--json"))}
     assert rows["claude-sdk"]["program"] is None
     assert "pip install 'genie-agents[sdk]'" in genie.run("doctor").stdout

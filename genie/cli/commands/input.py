@@ -21,6 +21,7 @@ EXAMPLE = """
 genie input helper 'now the tests'
 git diff | genie input helper -
 genie input --tag review 'stop after this file'
+genie input helper --interrupt
 genie input helper --close
 """
 
@@ -36,6 +37,10 @@ def command(
     tag: OfTags = None,
     latest: Latest = False,
     cross_team: Annotated[bool, typer.Option("--cross-team", help="Also to agents of another team.")] = False,
+    interrupt: Annotated[
+        bool,
+        typer.Option("--interrupt", help="End its present turn, and not the session; then say the MESSAGE, if any."),
+    ] = False,
     close: Annotated[
         bool, typer.Option("--close", help="Nothing more will come: it ends once it has answered.")
     ] = False,
@@ -49,16 +54,25 @@ def command(
     group = team is not None or bool(tag) or latest
     if group and message is None:
         session, message = None, session
-    if message is None and not close:
-        raise BadInput("there is no message", hint=f"genie input {session or 'SESSION'} MESSAGE, or --close")
+    if message is None and not (close or interrupt):
+        hint = f"genie input {session or 'SESSION'} MESSAGE, --interrupt or --close"
+        raise BadInput("there is no message", hint=hint)
     text = sys.stdin.buffer.read().decode("utf-8", "surrogateescape") if message == "-" else message
     genie = reach()
     words = [session] if session is not None else []
 
-    def say(what: str | None) -> list[InputRow]:
-        return genie.input(what, *words, team=team, tags=tag or [], latest=latest, cross_team=cross_team)
+    def say(what: str | None, *, interrupting: bool = False) -> list[InputRow]:
+        return genie.input(
+            what,
+            *words,
+            team=team,
+            tags=tag or [],
+            latest=latest,
+            cross_team=cross_team,
+            interrupt=interrupting,
+        )
 
-    rows = say(text) if text is not None else []
+    rows = say(text, interrupting=interrupt) if text is not None or interrupt else []
     if close and all(row["ok"] for row in rows):
         rows = [*rows, *say(None)]
     if json:

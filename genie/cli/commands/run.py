@@ -8,7 +8,7 @@ import typer
 
 from genie.cli import running as flags
 from genie.cli.bundles import spread
-from genie.cli.output import as_json, fields, line, working
+from genie.cli.output import as_json, fields, line, warn, working
 from genie.cli.parsing import REST, AsJson, CommandWithRest, Quiet, pairs
 from genie.cli.reach import reach
 from genie.cli.running import asked, check_format, prompt_of, tell, until_end
@@ -94,4 +94,6 @@ def _tell_plan(row: Row, *, json: bool) -> int:
     shown += [("cwd", row.get("cwd")), ("tmux", f"session {row.get('tmux_session')}, window {row.get('window')}")]
     for one in fields(shown):
         line(one)
+    for text in row.get("warnings") or ():
+        warn(text)
     return 0

@@ -54,15 +54,19 @@ def command(
         as_json(row)
     else:
         _tell(row, ask=ask)
+    why = str(row["reason"] or row["state"])
     if (wait or ask) and row["state"] in ("failed", "unproven"):
-        why = str(row["reason"] or row["state"])
         raise Failed(f"the message is {row['state']}: {why}", hint=f"genie inbox {row['to']}")
+    if ask and row["state"] == "answered" and row["reason"]:
+        raise Failed(f"the turn of the message has failed: {why}", hint=f"genie history {row['to']}")
     return 0
 
 
 def _tell(row: Row, *, ask: bool) -> None:
     if ask and row["state"] == "answered":
         answer = str(row["answer"] or "")
+        if row["reason"] and not answer:
+            return
         raw(answer if answer.endswith("\n") else f"{answer}\n")
         return
     waits = f"  ({clean(str(row['waits']))})" if row.get("waits") else ""

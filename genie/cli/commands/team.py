@@ -98,7 +98,7 @@ def ls(
             row["tmux_session"],
             row["layout"],
             since(row["created_at"]),
-            row["cwd"],
+            row.get("repo") or row["cwd"],
         )
         for row in rows
     ]

@@ -25,7 +25,7 @@ from genie.services.run import rehearse_run, run
 from genie.services.selecting import select
 from genie.services.send import check_team
 from genie.services.spawn import Spawned
-from genie.services.tell import close, reads, tell
+from genie.services.tell import can_interrupt, close, interrupt, reads, tell
 from genie.services.world import World
 
 router = APIRouter(prefix="/v1/sessions")
@@ -74,10 +74,12 @@ class RetryBody(ChosenBody):
 
 
 class InputBody(ChosenBody):
-    """POST /v1/sessions/input: `message` None says that no more will come; with `envelope` agents on a terminal see who
-    wrote. A caller that is not said is who the kernel says it is."""
+    """POST /v1/sessions/input: `message` None says that no more will come, but with `interrupt`, which first ends the
+    present turn; with `envelope` agents on a terminal see who wrote. A caller that is not said is who the kernel says
+    it is."""
 
     message: Text | None = None
+    interrupt: bool = False
     envelope: bool = False
     cross_team: bool = False
     caller: CallerBody | None = None
@@ -115,19 +117,25 @@ def post_input(body: InputBody, here: Here, peer: Peer) -> Answer:
         # Of a group those are meant that read, and not who writes; who names one that does not is told.
         matches = [match for match in matches if _is_meant(world, match.standing, sender, body)]
         if not matches:
-            raise NotFound("none of them reads messages", hint="genie ls --all")
+            what = "can be interrupted by genie" if body.interrupt else "reads messages"
+            raise NotFound(f"none of them {what}", hint="genie ls --all")
     return Answer(_each(here, matches, lambda found: _tell(world, found, sender, body)))
 
 
 def _is_meant(world: World, found: Standing, sender: Agent | None, body: InputBody) -> bool:
-    own = sender is not None and sender.id == found.agent.id
-    return not own and reads(world, found, closing=body.message is None)
+    if (sender is not None and sender.id == found.agent.id) or (body.interrupt and not can_interrupt(found)):
+        return False
+    return reads(world, found, closing=body.message is None)
 
 
 def _tell(world: World, found: Standing, sender: Agent | None, body: InputBody) -> dict[str, Any]:
-    if body.message is None:
+    if body.message is None or body.interrupt:
         check_team(world, sender, found.agent, cross_team=body.cross_team)
+    if body.interrupt:
+        interrupt(world, found)
+    elif body.message is None:
         close(world, found)
+    if body.message is None:
         return {"id": None, "state": None}
     raw = not body.envelope
     told = tell(world, found, body.message, sender=sender, raw=raw, cross_team=body.cross_team)

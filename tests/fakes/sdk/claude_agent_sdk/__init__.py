@@ -143,6 +143,7 @@ class ClaudeSDKClient:
     async def _turn(self, text: str) -> None:
         word, _, rest = text.strip().partition(" ")
         self._keep(text)
+        self._interrupted.clear()  # one without a turn does nothing
         if word == "use":
             context = SimpleNamespace(tool_use_id="call", suggestions=[])
             decided = await self.options.can_use_tool(rest, {"command": "do it"}, context)
