@@ -33,6 +33,8 @@ OTHERS = 500
 PASSES = 15
 SECONDS = 20
 """How long the daemon's beats are watched. It is left alone meanwhile: a question costs it CPU too."""
+SETTLED = 5
+"""Beats after which the daemon knows all of them, and has nothing left of making their acquaintance."""
 LIMIT = 50.0
 
 
@@ -150,7 +152,7 @@ def _dead(agent: Agent) -> Agent:
 def _daemon(scene: str, genie: Own) -> list[Figure]:
     """CPU of the daemon's process over some beats, everything that follows a pass included."""
     passes = _passes(genie)
-    until(lambda: _passes(genie) > passes, pause=0.05)
+    until(lambda: _passes(genie) > passes + SETTLED, pause=0.2)
     passes, meter = _passes(genie), Meter(genie)
     time.sleep(SECONDS)
     used = meter.used()

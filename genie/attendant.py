@@ -88,6 +88,8 @@ class Attendant:
         except (OSError, ValueError) as error:
             return self._failed(error)
         self._log.record("started", pid=provider.pid, argv0=self._launch["argv"][0])
+        if self._feed:
+            self._show_said(self._feed)
         limit = self._plan.get("timeout")
         self._deadline = None if limit is None else time.monotonic() + limit
         while provider.status is None or (self._sources and self._deadline and time.monotonic() < self._deadline):
@@ -159,8 +161,7 @@ class Attendant:
             feed.push()
         if feed and feed.fifo in readable:
             feed.pull()
-            self._show("".join(map(self._renderer.said, feed.said)))
-            feed.said.clear()
+            self._show_said(feed)
         for fd in readable:
             if fd in self._sources:
                 self._take(fd)
@@ -238,6 +239,10 @@ class Attendant:
                 self._log.record("stdout", text=line.decode("utf-8", "replace"))
             else:
                 self._log.write(line + b"\n")
+
+    def _show_said(self, feed: Feed) -> None:
+        self._show("".join(map(self._renderer.said, feed.said)))
+        feed.said.clear()
 
     def _complain(self) -> None:
         """Say once that the log cannot be written."""

@@ -88,7 +88,7 @@ class Home:
 
     @property
     def status(self) -> Path:
-        """What the status lines of agents have told last, a file a run; they remove what is old themselves."""
+        """What the status lines of agents have told last, a file a run."""
         return self.run / "status"
 
     @property

@@ -267,6 +267,7 @@ class Feed:
             self._say(_said(record))
         elif self._form != "claude" or isinstance(record, dict):
             self._waiting += line
+            self.said += _texts(record)
         elif line.strip():
             self._say(line.decode("utf-8", "replace").rstrip("\r\n"))
 
@@ -315,6 +316,16 @@ def _said(record: dict[str, object]) -> str:
     except OSError:
         return ""
     return text
+
+
+def _texts(record: object) -> list[str]:
+    """What a message of a user's says; nothing where it is none."""
+    message = record.get("message") if isinstance(record, dict) and record.get("type") == "user" else None
+    content = message.get("content") if isinstance(message, dict) else None
+    if isinstance(content, str):
+        return [content]
+    blocks = content if isinstance(content, list) else []
+    return [str(one["text"]) for one in blocks if isinstance(one, dict) and one.get("type") == "text" and "text" in one]
 
 
 def is_record(line: bytes) -> bool:

@@ -155,7 +155,7 @@ class Claude(Renderer):
         super().__init__(colour=colour, width=width)
         self._streaming = ""
         self._streamed: list[str] = []
-        self._last_text = ""
+        self._last_text = self._head = ""
 
     def record(self, record: Json) -> str:
         kind = str(record.get("type", ""))
@@ -210,7 +210,7 @@ class Claude(Renderer):
     def _system(self, record: Json) -> str:
         kind = record.get("subtype")
         if kind == "init":
-            return self._row(DIM, f"{record.get('model')} · {record.get('permissionMode')} · {record.get('cwd')}")
+            return self._begun(f"{record.get('model')} · {record.get('permissionMode')} · {record.get('cwd')}")
         if kind == "api_retry":
             tries = f"attempt {record.get('attempt')}/{record.get('max_retries')}"
             wait = spent(plain_number(record.get("retry_delay_ms")))
@@ -218,6 +218,11 @@ class Claude(Renderer):
         if kind == "permission_denied":
             return self._row(RED, f"not permitted: {record.get('tool_name') or one_line(record)}")
         return self._row(DIM, "the conversation was compacted") if kind == "compact_boundary" else ""
+
+    def _begun(self, head: str) -> str:
+        """It comes with every turn, and is told again where something else is in it."""
+        known, self._head = self._head, head
+        return "" if head == known else self._row(DIM, head)
 
     def _asked(self, record: Json) -> str:
         request = part(record, "request")
@@ -239,15 +244,17 @@ class Claude(Renderer):
         taken = sum(plain_number(usage.get(key)) for key in _TAKEN)
         turns = int(plain_number(record.get("num_turns")))
         cost = record.get("total_cost_usd")
+        why = str(record.get("terminal_reason") or record.get("subtype")) if failed else ""
+        interrupted = why.startswith("aborted")
         words = (
-            str(record.get("terminal_reason") or record.get("subtype")) if failed else "",
+            "interrupted" if interrupted else why,
             f"{turns} turn{'s' * (turns != 1)}",
             f"{amount(taken)} in, {amount(plain_number(usage.get('output_tokens')))} out",
             f"${cost:.4f}" if isinstance(cost, (int, float)) else "",
             spent(plain_number(record.get("duration_ms"))),
         )
         text = self._text(record.get("result")) or "; ".join(map(one_line, record.get("errors") or []))
-        unsaid = failed and text and text != self._last_text
+        unsaid = failed and text and text != self._last_text and not interrupted  # it holds a diagnostic then
         self._last_text = ""
         return (self._whole(text, RED) if unsaid else "") + self._sum(words, failed=failed)
 
@@ -364,6 +371,9 @@ def _about(arguments: object) -> object:
     """What a tool was called for, in one value."""
     if not isinstance(arguments, dict):
         return arguments or ""
+    asked = [one["question"] for one in parts(arguments.get("questions")) if one.get("question")]
+    if asked:
+        return " ".join(map(one_line, asked))
     return next((arguments[key] for key in _TELLING if arguments.get(key)), arguments or "")
 
 

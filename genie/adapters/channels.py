@@ -14,7 +14,7 @@ from datetime import datetime
 from uuid import UUID
 
 from genie.domain.agent import Activity
-from genie.domain.box import draft
+from genie.domain.box import draft, outside
 from genie.domain.errors import Drafted, Failed, GenieError, NotAllowed, TerminalAway, Unproven
 from genie.domain.message import IN_BOX, Channel, pieces, typeable
 from genie.domain.session import PaneIdentity, Standing
@@ -30,8 +30,8 @@ QUEUE_PATIENCE = 20.0
 """Seconds for a provider's program to take a message into its queue."""
 SOCKET_PATIENCE = 3.0
 """Seconds for a program to take a message at its socket."""
-SEEN = 15
-"""Lines of the screen, the last ones, on which a dialog is looked for."""
+SEEN, BELOW = 15, 5
+"""Lines of the screen, the last ones, on which a dialog is looked for; and as many at least beside a long box."""
 _DIALOG = re.compile(
     r"^\W*[❯›>]\s*1\.\s|\bEsc to cancel\b|\bEnter to (select|confirm)\b|\bDo you want to proceed\b"
     r"|\bpress enter to (confirm|continue)\b",
@@ -110,7 +110,7 @@ class SessionChannels:
                 put(pane, piece)
             if channel is not Channel.STDIN:
                 self._pause(PAUSE)
-                if len(given) > 1:
+                if channel is Channel.TYPE:
                     self._check_screen(to, pane, empty=False)
                 self._terminal.press_enter(pane)
         except GenieError as error:
@@ -130,7 +130,9 @@ class SessionChannels:
         """Raises NotAllowed while a dialog is open in which Enter would say yes, and Drafted where the box must be
         `empty` and is not."""
         styled = self._terminal.capture(pane, lines=None, styled=True).splitlines()
-        if _DIALOG.search(_STYLES.sub("", "\n".join(styled[-SEEN:]))):
+        around = outside(to.agent.provider, styled)
+        seen = max(SEEN - (len(styled) - len(around)), BELOW)
+        if _DIALOG.search(_STYLES.sub("", "\n".join(around[-seen:]))):
             raise NotAllowed("a dialog is open on its screen", hint="genie attach")
         if empty and draft(to.agent.provider, styled):
             raise Drafted("somebody's draft is in its box", hint="genie attach")

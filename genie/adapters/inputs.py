@@ -9,7 +9,9 @@ import select
 import stat
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from uuid import uuid4
 
 from genie.domain.errors import Failed, NotAllowed, TimedOut
 
@@ -58,8 +60,16 @@ class FifoInputs:
         finally:
             os.close(descriptor)
 
+    def interrupt(self, path: str) -> None:
+        record = {"type": "control_request", "request_id": uuid4().hex, "request": {"subtype": "interrupt"}}
+        descriptor = _open(path, self._patience)
+        try:
+            _write(descriptor, _line(record), self._patience)
+        finally:
+            os.close(descriptor)
 
-def _line(record: dict[str, str]) -> bytes:
+
+def _line(record: Mapping[str, object]) -> bytes:
     return json.dumps(record).encode("ascii") + b"\n"
 
 

@@ -20,7 +20,7 @@ from genie.paths import Home
 
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _OURS = re.compile(rf"(?:\.)?({_UUID})\.(?:json|md|told|token)(?:\.[a-z0-9_]+\.tmp)?")
-_SESSION = re.compile(_UUID)
+_BARE = re.compile(f"({_UUID})")
 
 
 class FileLaunches:
@@ -66,6 +66,9 @@ class FileLaunches:
     def told(self, of: UUID) -> None:
         if Path(self.prompt_path(of)).exists():
             _write(self._told(of), b"")
+
+    def was_told(self, of: UUID) -> bool:
+        return self._told(of).exists()
 
     def untold(self, of: UUID) -> None:
         self._told(of).unlink(missing_ok=True)
@@ -122,7 +125,7 @@ class FileLaunches:
             return []
         except OSError as error:
             raise Failed(f"cannot read {self._home.sessions}: {error.strerror}", hint="genie doctor") from error
-        ours = [UUID(name) for name in names if _SESSION.fullmatch(name)]
+        ours = [UUID(name) for name in names if _BARE.fullmatch(name)]
         return [session for session in ours if not self.marked(session, "ended")]
 
     def withdraw(self, run: UUID) -> None:
@@ -133,6 +136,7 @@ class FileLaunches:
         _sweep(self._home.launch, keep=runs, young=self._young)
         _sweep(self._home.environments, keep=sessions, young=self._young)
         _sweep(self._home.prompts, keep=sessions | runs, young=self._young)
+        _sweep(self._home.status, keep=runs, young=self._young, named=_BARE)
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -149,11 +153,11 @@ def _write(path: Path, content: bytes) -> None:
         raise Failed(f"cannot write {path}: {error.strerror}", hint="genie doctor") from error
 
 
-def _sweep(directory: Path, *, keep: frozenset[UUID], young: timedelta) -> None:
+def _sweep(directory: Path, *, keep: frozenset[UUID], young: timedelta, named: re.Pattern[str] = _OURS) -> None:
     if not directory.is_dir():
         return
     for path in directory.iterdir():
-        ours = _OURS.fullmatch(path.name)
+        ours = named.fullmatch(path.name)
         if ours and UUID(ours[1]) not in keep and _age(path) >= young:
             path.unlink(missing_ok=True)
 

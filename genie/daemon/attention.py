@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from threading import Condition, Thread
-from typing import Protocol
 from uuid import UUID
 
 import structlog
@@ -16,6 +15,7 @@ from genie.domain.meter import Meter
 from genie.domain.session import Run
 from genie.ports import Feed, Subscription
 from genie.ports.signs import Signs
+from genie.ports.wakes import Wakes
 from genie.services.activity import (
     Watched,
     begin,
@@ -37,18 +37,10 @@ LATER = timedelta(seconds=30)
 """When a run is looked at though nothing tells of it."""
 
 
-class Wakes(Protocol):
-    """Who tells that a file has changed: calls back, in a thread of its own, with the key of its path."""
-
-    def add(self, key: str, path: str, callback: Callable[[str], None]) -> None: ...
-    def remove(self, key: str) -> None: ...
-    def close(self) -> None: ...
-
-
 class Attention:
     """One thread, which sleeps until a hook, a file or a conversation tells something, or until time alone may change
     what an agent does. Trouble over one run stops no other. `accepts` are the dialogs of a start that may be answered
-    with yes."""
+    with yes; `expects` learns the files of conversations that are named."""
 
     def __init__(
         self,
@@ -59,6 +51,7 @@ class Attention:
         *,
         patience: Patience | None = None,
         accepts: Collection[str] = (),
+        expects: Callable[[UUID, str], None] = lambda _, __: None,
     ) -> None:
         self._world = world
         self._signs = signs
@@ -66,6 +59,7 @@ class Attention:
         self._feed = feed
         self._patience = patience or Patience()
         self._accepts = frozenset(accepts)
+        self._expects = expects
         self._some = Condition()
         self._known: set[UUID] = set()
         self._new: dict[UUID, Run] = {}
@@ -116,6 +110,9 @@ class Attention:
             return
         provider, _, said = name.partition(".")
         when = self._time(at)
+        path = self._signs.conversation(provider, payload)
+        if path:
+            self._expects(owner, path)
         meter = self._signs.meter(provider, said, payload, at=when)
         found = meter or self._signs.hook(provider, said, payload, at=when)
         if found:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from threading import Condition, Thread
 from time import monotonic
-from typing import Protocol
 
 import structlog
 
 from genie.domain.errors import GenieError
+from genie.ports.wakes import Wakes
 from genie.services.templates import Synced, sync, watched
 from genie.services.world import World
 
@@ -19,14 +18,6 @@ UNTOLD = 60.0
 """Seconds between two looks at all files, of which nobody need have told."""
 SETTLE = 0.2
 """Seconds for an editor, or a checkout of many files, to end with what it does."""
-
-
-class Wakes(Protocol):
-    """Who tells that a path has changed: calls back, in a thread of its own, with its key."""
-
-    def add(self, key: str, path: str, callback: Callable[[str], None]) -> None: ...
-    def remove(self, key: str) -> None: ...
-    def close(self) -> None: ...
 
 
 class Curator:

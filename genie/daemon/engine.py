@@ -218,6 +218,7 @@ class Engine:
             opened.feed,
             patience=Patience(stall=self.configured.activity.stall_after),
             accepts=self.configured.claude.accept_dialogs,
+            expects=self.reader.expect,
         )
         self._tell_of(world, opened.feed)
         self._record(Kind.DAEMON_STARTED)
@@ -288,16 +289,16 @@ class Engine:
             log.warning("not_recorded", kind=kind.value, error=error.message)
 
     def _watch(self, run: Run) -> None:
-        reader = self.reader
+        reader, attention, curator = self.reader, self.attention, self._curator  # another thread may close them
         if run.pane and reader:
             reader.watch(run)
-        if self.attention:
-            self.attention.watch(run)
+        if attention:
+            attention.watch(run)
         if run.pane and run.id not in self._watched:
             agent = run.agent
             self._watched.add(run.id)
-            if self._curator:
-                self._curator.look()
+            if curator:
+                curator.look()
             self._watcher.watch(run.id, run.pane.pid, run.pane.started, lambda ended: self._died(agent, ended))
 
     def _died(self, agent: UUID, run: UUID) -> None:
@@ -311,17 +312,20 @@ class Engine:
             pacemaker.look_at(agent)
 
     def _titled(self, titles: Mapping[UUID, str]) -> None:
-        if self.attention:
-            self.attention.titles(titles)
+        attention = self.attention
+        if attention:
+            attention.titles(titles)
 
     def seen(self, run: UUID | None) -> Watched | None:
         """What is known now of what a live run is doing; None where nobody watches it."""
-        return self.attention.seen(run) if self.attention else None
+        attention = self.attention
+        return attention.seen(run) if attention else None
 
     def hooked(self, name: str, payload: str, at: float | None, *, token: str, run: str | None) -> None:
         """A hook of an agent has told something. Raises RegistryAway."""
-        if self.attention:
-            self.attention.hook(name, payload, at, token=token, run=run)
+        attention = self.attention
+        if attention:
+            attention.hook(name, payload, at, token=token, run=run)
 
     # ---- what the others tell ----
 

@@ -13,7 +13,7 @@ import structlog
 from genie.domain.agent import Activity
 from genie.domain.errors import GenieError
 from genie.domain.events import Event, Kind
-from genie.domain.notice import Leave, Ledger, Tell, Wishes, over, weigh
+from genie.domain.notice import Ledger, Tell, Wishes, over, weigh
 from genie.ports import Feed, Memory, Subscription
 from genie.services.ledgers import read_ledger, write_ledger
 from genie.services.notify import Needed, Outlets, looked_at, needs_of, tell, waiting
@@ -178,8 +178,14 @@ class Herald:
         now = self._world.clock.now()
         ready = self._ledger.ready(now=now)
         found = needs_of(self._world, ready)
-        for agent in ready:
-            self._weigh(agent, found.get(agent))
+        tells: list[Needed] = []
+        try:
+            for agent in ready:
+                tells += self._weigh(agent, found.get(agent))
+        finally:
+            self._save()  # once for all of them, and before any is told
+            for one in tells:
+                self._begin(one)
 
     def _note_told(self) -> None:
         with self._some:
@@ -199,23 +205,21 @@ class Herald:
     def _concerned(self, events: Sequence[Event]) -> list[UUID]:
         return list(dict.fromkeys(event.agent for event in events if event.agent and _is_news(event)))
 
-    def _weigh(self, agent: UUID, one: Needed | None) -> None:
+    def _weigh(self, agent: UUID, one: Needed | None) -> list[Needed]:
+        """It, if somebody is to be told of it now."""
         now = self._world.clock.now()
         verdict = weigh(one.need if one else None, self._ledger.told.get(agent), self._wishes, now=now)
         seen = isinstance(verdict, Tell) and one is not None and looked_at(self._world, one)
         self._ledger = self._ledger.settled(agent, verdict, one.need if one else None, now=now, seen=seen)
-        if not isinstance(verdict, Leave):
-            self._save()
-        if isinstance(verdict, Tell) and one and not seen:
-            self._begin(agent, one)
+        return [one] if isinstance(verdict, Tell) and one and not seen else []
 
-    def _begin(self, agent: UUID, one: Needed) -> None:
+    def _begin(self, one: Needed) -> None:
         with self._some:
             if self._waiting >= MOST:
                 log.warning("not_told", agent=one.standing.agent.name, notice=one.need.mark, reason="too many at once")
                 return
             self._waiting += 1
-        self._tellers.submit(self._tell, agent, one)
+        self._tellers.submit(self._tell, one.standing.agent.id, one)
 
     def _tell(self, agent: UUID, one: Needed) -> None:
         name, occasion = one.standing.agent.name, one.need.occasion.value

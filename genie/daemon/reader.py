@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
+from pathlib import Path
 from threading import Condition, Thread
 from time import monotonic
-from typing import Protocol
 from uuid import UUID
 
 import structlog
 
 from genie.domain.errors import GenieError, Stale, Unreachable
 from genie.domain.session import Run
+from genie.ports.wakes import Wakes
 from genie.services.put_on import Spot, put_on
 from genie.services.take_in import take_in
 from genie.services.world import World
@@ -22,27 +22,23 @@ log = structlog.get_logger("genie.reader")
 
 POLL = 2.0
 """Seconds between two looks at a file of which nobody tells, and before what failed is tried again."""
+COMING = "coming "
+"""What the key of a file begins with that was named and may not be there yet."""
 SHARE = 500
 """Asking a provider which file it writes may take one part in so many of the time."""
-
-
-class Wakes(Protocol):
-    """Who tells that a file has changed: calls back, in a thread of its own, with the key of its path."""
-
-    def add(self, key: str, path: str, callback: Callable[[str], None]) -> None: ...
-    def remove(self, key: str) -> None: ...
-    def close(self) -> None: ...
 
 
 @dataclass
 class _Ear:
     """What listens to the session of a run. `ask` is when its provider is asked next for the file, by the monotonic
-    clock. `over` says that the run's process has ended, and nobody writes any more."""
+    clock. `over` says that the run's process has ended, and nobody writes any more. `coming` is the file that it has
+    named itself, which may not be there yet."""
 
     run: Run
     spot: Spot | None = None
     ask: float = 0.0
     over: bool = False
+    coming: str | None = None
 
 
 class Reader:
@@ -90,6 +86,27 @@ class Reader:
                 if ear.run.id == run:
                     ear.over = True
                     self._wake(session)
+
+    def expect(self, run: UUID, path: str) -> None:
+        """A run has named the file of its conversation: see to it as soon as it is there."""
+        with self._some:
+            ear = next((one for one in self._ears.values() if one.run.id == run), None)
+            if ear is None or ear.over or ear.coming == path or (ear.spot and path == ear.spot.path):
+                return
+            ear.coming = path
+        self._wakes.add(f"{COMING}{ear.run.session}", path, self._appeared)
+        self._appeared(f"{COMING}{ear.run.session}")
+
+    def _appeared(self, key: str) -> None:
+        """Ask the provider for its file, once the one that was named is there."""
+        session = UUID(key.removeprefix(COMING))
+        with self._some:
+            ear = self._ears.get(session)
+            if ear is None or ear.coming is None or not Path(ear.coming).is_file():
+                return
+            self._wakes.remove(key)
+            ear.ask = 0.0
+            self._wake(session, read=False)
 
     # ---- the thread ----
 
@@ -184,3 +201,4 @@ class Reader:
                 del self._ears[session]
                 self._later.pop(session, None)
                 self._wakes.remove(str(session))
+                self._wakes.remove(f"{COMING}{session}")

@@ -41,15 +41,25 @@ def draft(provider: str, lines: Sequence[str]) -> bool:
     return any(cell.plain for cell in others) or (bool(under) and not others)
 
 
+def outside(provider: str, lines: Sequence[str]) -> list[str]:
+    """The lines of its screen that are not in the box: what is typed there is no dialog, whatever it says. All of them
+    where there is no box, or it cannot be told."""
+    box = _place(list(_rows(lines))) if provider == "claude" else range(0)
+    return [line for place, line in enumerate(lines) if place not in box]
+
+
 def _claude(cells: Sequence[list[_Cell]]) -> list[list[_Cell]]:
+    return [cells[place] for place in _place(cells)]
+
+
+def _place(cells: Sequence[list[_Cell]]) -> range:
     """The lines between the last two rules, where the first of them has a prompt."""
     rules = [place for place, line in enumerate(cells) if _RULE.match(_text(line))]
     if len(rules) < 2:
-        return []
-    box = list(cells[rules[-2] + 1 : rules[-1]])
-    below = cells[rules[-1] + 1 :]
-    if not box or not _prompted(box[0]) or any(_prompted(line) for line in below):
-        return []
+        return range(0)
+    box = range(rules[-2] + 1, rules[-1])
+    if not box or not _prompted(cells[box[0]]) or any(_prompted(line) for line in cells[rules[-1] + 1 :]):
+        return range(0)
     return box
 
 

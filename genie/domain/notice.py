@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 from uuid import UUID
 
+from genie.domain.activity import started_only
 from genie.domain.agent import Activity, Agent, Life, Reason
 
 
@@ -43,6 +44,9 @@ HUMAN = WAITING | {Occasion.FAILED}
 """For these there is something to do: answer, or bring it back. A limit ends by itself, and what is done is done."""
 _ASKS = {Activity.PERMISSION: Occasion.PERMISSION, Activity.QUESTION: Occasion.QUESTION}
 
+GUESSED = timedelta(seconds=10)
+"""A dialog at the start that is only supposed, because a program says nothing, is told of after so long: where many are
+started at once, each is slow to say something."""
 OLD = timedelta(days=1)
 """An end that is older is no news."""
 AWAY = timedelta(minutes=5)
@@ -68,19 +72,22 @@ class Wishes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Need:
-    """Why a human is needed now, and since when. `mark` tells this need from every other one of the same agent."""
+    """Why a human is needed now, and since when. `mark` tells this need from every other one of the same agent. It is
+    told from `told_from` on."""
 
     occasion: Occasion
     since: datetime
     mark: str
     detail: str = ""
+    told_from: datetime | None = None
 
 
 def need_of(agent: Agent, *, now: datetime) -> Need | None:
     """What a human is to know of an agent as it is. An agent that another has spawned is done for its parent, which
     waits for it: no human is told."""
     if agent.life is Life.RUNNING and agent.activity in _ASKS:
-        return _need(_ASKS[agent.activity], agent.activity_since, agent.activity_source)
+        need = _need(_ASKS[agent.activity], agent.activity_since, agent.activity_source)
+        return replace(need, told_from=need.since + GUESSED) if started_only(agent) else need
     if agent.life is Life.FAILED and agent.reason == Reason.EXHAUSTED.value:
         return _need(Occasion.FAILED, agent.changed_at, f"every attempt to bring it back is spent ({agent.attempts})")
     if agent.life is Life.DONE and agent.parent is None:
@@ -159,6 +166,8 @@ def weigh(need: Need | None, told: Told | None, wishes: Wishes, *, now: datetime
         return Leave()
     if need.occasion in ENDS and now - need.since > OLD:
         return Leave()
+    if need.told_from is not None and now < need.told_from:
+        return Hold(need.told_from)
     if told is None or told.at is None:
         return Tell()
     until = min(told.at, now) + wishes.throttle  # a clock that was set back holds nothing for long

@@ -138,6 +138,25 @@ class Asked:
         return self.tool in QUESTIONS
 
 
+def request_of(
+    agent: Agent, run: UUID, asked: Asked, *, id_: UUID, now: datetime, wait: timedelta
+) -> PermissionRequest:
+    """What a run of that agent asks now, and waits for so long."""
+    return PermissionRequest(
+        id=id_,
+        agent=agent.id,
+        session=agent.session,
+        run=run,
+        tool=asked.tool,
+        line=describe(asked.tool, asked.input),
+        input=asked.input,
+        suggestions=asked.suggestions,
+        asked_at=now,
+        until=now + wait,
+        changed_at=now,
+    )
+
+
 # ---- answers --------------------------------------------------------------------------------
 
 

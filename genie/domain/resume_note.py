@@ -119,7 +119,7 @@ def is_unfinished(agent: Agent, turn: Turn) -> bool:
         case Activity.ERROR if not stalled(agent):
             return later
         case _:
-            return not turn.over
+            return not (turn.over or turn.answered)
 
 
 # ---- why it has ended ------------------------------------------------------------------------

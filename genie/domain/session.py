@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import Enum
@@ -149,9 +150,14 @@ class Snapshot:
 
     server: ServerIdentity | None
     panes: tuple[PaneSeen, ...] = ()
+    _by_id: Mapping[str, PaneSeen] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # It is asked for each of hundreds of panes.
+        object.__setattr__(self, "_by_id", {seen.pane: seen for seen in self.panes})
 
     def pane(self, pane: str) -> PaneSeen | None:
-        return next((seen for seen in self.panes if seen.pane == pane), None)
+        return self._by_id.get(pane)
 
     def of_run(self, run: UUID) -> PaneSeen | None:
         return next((seen for seen in self.panes if seen.is_of(run)), None)

@@ -104,6 +104,10 @@ class Launches(Protocol):
         """What was kept has been handed over: it is not given again. Its file stays to be read."""
         ...
 
+    def was_told(self, of: UUID) -> bool:
+        """Whether something was kept, and has been handed over."""
+        ...
+
     def untold(self, of: UUID) -> None:
         """It was handed over, and nobody has taken it: it is given again."""
         ...

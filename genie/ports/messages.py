@@ -63,7 +63,7 @@ class Messages(Protocol):
 
     def mailboxes(self, host: str) -> list[UUID]:
         """The agents of that host for whom something could be done now: with open messages, and running or killed; or
-        with messages of the present session that may have been answered."""
+        with messages of the present session that may have been answered, or never will be."""
         ...
 
 

@@ -51,3 +51,8 @@ class Inputs(Protocol):
         """Hand over a message, whole; None says that no more will come. Raises NotAllowed where nobody reads any
         more, TimedOut where the reader is busy, or does not come, for seconds, Failed."""
         ...
+
+    def interrupt(self, path: str) -> None:
+        """Ask a program that reads lines of stream-json to end its present turn; where there is none, nothing happens.
+        What was handed over before is read on. Raises as `feed`."""
+        ...

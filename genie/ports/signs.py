@@ -46,6 +46,10 @@ class Signs(Protocol):
         """What its status line was given, where that event is of the status line."""
         ...
 
+    def conversation(self, provider: str, payload: str) -> str | None:
+        """The file of its conversation that a hook of it has named; it need not be there. None for none."""
+        ...
+
     def title(self, provider: str, title: str, *, at: datetime) -> Evidence | None:
         """What the title of its pane tells; None for nothing."""
         ...

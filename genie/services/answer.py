@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from genie.domain.agent import Agent
+from genie.domain.agent import Activity, Agent
 from genie.domain.errors import Conflict, NotAllowed, NotFound
 from genie.domain.message import PERSON
 from genie.domain.permission import Answer, PermissionRequest, State, check_answerer, parse_answer
@@ -17,6 +17,7 @@ from genie.services.order import Caller
 from genie.services.selecting import select_one
 from genie.services.world import World
 
+ASKING = (Activity.PERMISSION, Activity.QUESTION)
 MOST = 1000
 RECENT = 200
 """Requests of an agent in which one that is over is looked for."""
@@ -70,7 +71,8 @@ def _settled(world: World, tx: Tx, request: PermissionRequest, given: Answer, ow
 
 
 def _nothing(world: World, agent: Agent, id_: str | None) -> NotAllowed | NotFound:
-    """Why there is nothing to answer."""
+    """Why there is nothing to answer. A dialog that stands in its pane all the same can be answered there."""
+    hint = f"genie attach {agent.name}" if agent.activity in ASKING else "genie answer --list"
     wanted = (id_ or "").lower().replace("-", "")
     past = world.registry.permissions(agent.id, limit=RECENT, over=True)
     fit = [one for one in past if one.id.hex.startswith(wanted)]
@@ -79,11 +81,12 @@ def _nothing(world: World, agent: Agent, id_: str | None) -> NotAllowed | NotFou
             f"'{agent.name}' has no request '{id_}'", hint="genie answer --list", kind="permission", name=id_
         )
     if not fit:
-        return NotAllowed(f"'{agent.name}' asks nothing", hint="genie answer --list")
+        what = "asks nothing that can be answered from here" if agent.activity in ASKING else "asks nothing"
+        return NotAllowed(f"'{agent.name}' {what}", hint=hint)
     last = fit[-1]
     fate = "nobody answered in time" if last.state is State.OPEN else last.fate
     what = "that request" if wanted else "its last request"
-    return NotAllowed(f"'{agent.name}' asks nothing now: {what} ({last.line}) is {fate}", hint="genie answer --list")
+    return NotAllowed(f"'{agent.name}' asks nothing now: {what} ({last.line}) is {fate}", hint=hint)
 
 
 def entries(world: World, name: str | None = None, *, over: bool = False, limit: int = 100) -> list[Entry]:

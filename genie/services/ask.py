@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from uuid import UUID
 
+from genie.domain.agent import Agent
 from genie.domain.errors import BadInput, NotAllowed, NotFound, Refused
 from genie.domain.events import Event, Kind
-from genie.domain.permission import LONGEST_WAIT, Asked, PermissionRequest, State, describe, moved_on
+from genie.domain.permission import LONGEST_WAIT, Asked, PermissionRequest, State, moved_on, request_of
 from genie.ports import Tx
 from genie.services.activity import run_of
 from genie.services.world import World
@@ -37,27 +38,19 @@ def ask(world: World, token: str, run: str | None, asked: Asked, *, wait: timede
     if own is None:
         raise Refused("this is the token of no live run", hint="ask from within an agent's pane")
     owner = world.registry.owners([own])[own].agent
-    now = world.clock.now()
-    request = PermissionRequest(
-        id=world.ids.new(),
-        agent=owner.id,
-        session=owner.session,
-        run=own,
-        tool=asked.tool,
-        line=describe(asked.tool, asked.input),
-        input=asked.input,
-        suggestions=asked.suggestions,
-        asked_at=now,
-        until=now + wait,
-        changed_at=now,
-    )
+    request = request_of(owner, own, asked, id_=world.ids.new(), now=world.clock.now(), wait=wait)
+    put_down(world, owner, request)
+    world.fault("ask.committed")
+    return request
+
+
+def put_down(world: World, owner: Agent, request: PermissionRequest) -> None:
+    """Write down a request, and tell of it. Raises NotAllowed for an agent that has too many requests open."""
     with world.registry.begin() as tx:
         if len(tx.open_permissions(owner.id)) >= MOST_OPEN:
             raise NotAllowed(f"'{owner.name}' has {MOST_OPEN} requests open", hint=f"genie answer {owner.name}")
         tx.add_permission(request)
         tell_of(tx, request)
-    world.fault("ask.committed")
-    return request
 
 
 def look(world: World, request: UUID) -> PermissionRequest:

@@ -135,6 +135,8 @@ def _check_texts(order: Order) -> None:
             f"the prompt has {len(order.prompt)} characters; the limit is {LONGEST_PROMPT} bytes",
             hint="put it into a file and name the file in the prompt",
         )
+    if order.skill is not None and not order.skill.strip():
+        raise BadInput("--skill says nothing", hint="give the skill's name, or leave it out")
     for kind, name in (("window", order.window), ("tmux session", order.session)):
         if name is not None and (not name or set(name) & set(":.=@%$\n\t")):
             raise BadInput(f"{kind} '{name}' is not a plain name", hint="give the name alone, no tmux target")

@@ -7,27 +7,41 @@ it claimed: then only what the session says can tell whether it has got it, and 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from genie.domain.agent import Activity, Agent
+from genie.domain.activity import stalled
+from genie.domain.agent import ENDED, Activity, Agent
 from genie.domain.conversation import words
-from genie.domain.errors import Drafted, GenieError, NotAllowed, Unproven
+from genie.domain.errors import Drafted, Failed, GenieError, NotAllowed, Unproven
 from genie.domain.events import Event, Kind
-from genie.domain.message import AT_ONCE, Channel, Fail, Hand, Message, State, beside, judge, proves, wording
-from genie.domain.session import Standing, Way
+from genie.domain.message import AT_ONCE, IN_BOX, Channel, Fail, Hand, Message, State, beside, judge, proves, wording
+from genie.domain.session import Run, Standing, Way
 from genie.ports import Stretch, Tx
 from genie.services.native import has_inbox, put_into_inbox
+from genie.services.put_on import put_on
 from genie.services.send import channels_of, tell_of
+from genie.services.take_in import drain, take_in
 from genie.services.world import World
 
 CATCH_UP = timedelta(seconds=15)
 """How long a new daemon reads on before it says that there is no proof."""
+REACTS = timedelta(seconds=5)
+"""Within this an idle program shows that Enter was pressed."""
+OPENS = timedelta(seconds=30)
+"""Within this a program shows the prompt that it was started with."""
+SPEAKS = timedelta(seconds=3)
+"""Within this the transcript of a program that says that its turn is over has the end of it, too."""
 DRAFT_PATIENCE = timedelta(hours=1)
 """How long a message waits for a draft in the box to go, where there is no other way."""
 PAGE = 500
+LONGEST_TROUBLE = 200
+"""Characters of the error that a turn has ended with."""
 _ENDS = (Kind.SESSION_RESULT, Kind.PROVIDER_STATUS)
+_TAKEN = (Kind.USER_MESSAGE, Kind.SESSION_RESULT)
+_WORDS = (Kind.ASSISTANT_MESSAGE, Kind.PROVIDER_STATUS)
 _TOLD = {
     State.DELIVERED: Kind.MESSAGE_DELIVERED,
     State.ANSWERED: Kind.MESSAGE_ANSWERED,
@@ -71,13 +85,14 @@ def _claim(world: World, found: Standing) -> tuple[Standing, Message, Sequence[C
     to do."""
     channels = _open(world, found, channels_of(world, found))
     after = _last_seq(world, found)
+    opens = opening(world, found)
     with world.registry.begin() as tx:
         standing = tx.standing_of(found.agent.id) or found
         if standing.agent.session != found.agent.session:
             return True
         first, now = tx.open_messages(found.agent.id)[0], world.clock.now()
         agent = _as_told(world, standing)
-        verdict = judge(first, agent, channels, last=tx.last_claim(agent.id), now=now)
+        verdict = judge(first, agent, channels, last=now if opens else tx.last_claim(agent.id), now=now)
         if isinstance(verdict, Fail):
             _settle(tx, first.to(State.FAILED, now=now, reason=verdict.reason))
         if not isinstance(verdict, Hand):
@@ -85,6 +100,19 @@ def _claim(world: World, found: Standing) -> tuple[Standing, Message, Sequence[C
         claimed = first.claimed(verdict.channel, session=standing.agent.session, after=after, now=now)
         tx.save_message(claimed)
     return standing, claimed, channels
+
+
+def opening(world: World, found: Standing) -> bool:
+    """Whether its program was started with a prompt that it has not taken yet: it may say that it is idle, and is
+    about to begin a turn. One that does not show what it was told is waited for no longer than `OPENS`."""
+    run, session = found.run, found.session
+    if run is None or session is None or world.clock.now() >= run.created_at + OPENS:
+        return False
+    noted = world.launches.was_told(run.id)
+    heard = [said.at for said in _read(world, Stretch(session=session.id, kinds=(Kind.USER_MESSAGE,)))]
+    if noted:
+        return not any(at >= run.created_at for at in heard)
+    return session.launch.prompt is not None and not heard
 
 
 def _as_told(world: World, found: Standing) -> Agent:
@@ -118,6 +146,7 @@ def _hand_over(world: World, to: Standing, message: Message, channels: Sequence[
             return _hand_over(world, to, _rerouted(world, message, other), strict=strict)
         _not_given(world, message, error, strict=strict)
         return True
+    world.mail.settled(message.agent)
     world.fault("deliver.handed")
     if channel not in AT_ONCE:
         return False
@@ -160,11 +189,14 @@ def _settle(tx: Tx, message: Message) -> None:
 def _prove(world: World, found: Standing, message: Message, *, since: datetime) -> bool:
     """See whether a message that was handed over has arrived; whether that is settled. This daemon delivers since
     then."""
-    proof = _proof(world, message)
     now = world.clock.now()
+    left = _was_left(world, found, message, since=since, now=now)
+    if left:
+        _read_on(world, left)
+    proof = _proof(world, message)
     if proof is not None:
         settled = replace(message, proof=proof).to(State.DELIVERED, now=now)
-    elif message.channel is not Channel.STDIN and _may_come(found, message, since=since, now=now):
+    elif not left and message.channel is not Channel.STDIN and _may_come(found, message, since=since, now=now):
         return False
     else:
         settled = message.to(State.UNPROVEN, now=now, reason="nothing has shown that it arrived; it is not sent again")
@@ -172,6 +204,22 @@ def _prove(world: World, found: Standing, message: Message, *, since: datetime) 
         _settle(tx, settled)
     world.fault("deliver.settled")
     return True
+
+
+def _was_left(world: World, found: Standing, message: Message, *, since: datetime, now: datetime) -> Run | None:
+    """Where a daemon before has died over it, and its program says of itself that it does nothing, the run: what that
+    was given is in its transcript by now, or never will be."""
+    if message.channel not in IN_BOX or message.claimed_at is None or message.claimed_at >= since:
+        return None
+    return found.run if now >= since + REACTS and world.channels.idle_since(found) is not None else None
+
+
+def _read_on(world: World, run: Run) -> None:
+    """Take in what its program has written so far."""
+    with suppress(Failed):  # then nothing is proved
+        put_on(world, run)
+        while take_in(world, run.session):
+            pass
 
 
 def _may_come(found: Standing, message: Message, *, since: datetime, now: datetime) -> bool:
@@ -223,24 +271,54 @@ def _hear_answers(world: World, agent: UUID) -> bool:
 
 
 def _answered(world: World, found: Standing, message: Message) -> Message | None:
+    """The message, answered; None as long as its turn goes on. One that has failed, or was given up, has a reason."""
+    gone = found.agent.life in ENDED
+    if gone and message.session is not None:
+        with suppress(Failed):  # what cannot be read now never can
+            drain(world, message.session)
     proof = message.proof or _proof(world, message)
-    if proof is None or message.session is None:
+    end = _end_of_turn(world, found, message.session, proof) if message.session and proof is not None else None
+    agent, now = _as_told(world, found), world.clock.now()
+    if end is None and not (gone or (proof is not None and _is_over(agent, message.claimed_at))):
         return None
-    end = _end_of_turn(world, found, message.session, proof)
-    if end is None and not _idle_since(_as_told(world, found), message.claimed_at):
-        return None
+    answer, trouble = _said_of(world, message.session, proof, end)
+    if end is None and not (gone or trouble) and now < agent.activity_since + SPEAKS:
+        return None  # its last words may not have been read yet
+    if end is None and gone:
+        trouble = trouble or f"'{found.agent.name}' is {found.agent.life.value}, and its turn was not over"
+    return replace(message, proof=proof, answer=answer).to(State.ANSWERED, now=now, reason=trouble)
+
+
+def _said_of(world: World, session: UUID | None, proof: int | None, end: Event | None) -> tuple[str | None, str | None]:
+    """What was said last in a turn, and the error that it has ended with, in a line."""
     said = words(end.payload.get("text")) if end else None
-    answer = said or _last_words(world, message.session, proof, end.seq if end else None)
-    return replace(message, proof=proof, answer=answer).to(State.ANSWERED, now=world.clock.now())
+    answer, trouble = None, None
+    if session is None or proof is None:
+        return answer, trouble
+    of = Stretch(session=session, kinds=_WORDS, after=proof, before=end.seq if end else None)
+    for event in _read(world, of):
+        if "parent" in event.payload:
+            continue
+        if event.kind is Kind.ASSISTANT_MESSAGE:
+            answer, trouble = words(event.payload.get("text")) or answer, None
+        elif event.payload.get("status") == "api_error":
+            trouble = _line(event.payload.get("text"), event.payload.get("error"))
+    if end is not None and end.kind is Kind.SESSION_RESULT:
+        failed = end.payload.get("is_error") is True
+        trouble = _line(end.payload.get("error"), end.payload.get("reason"), said) if failed else None
+    return said or answer, trouble
+
+
+def _line(*texts: object) -> str:
+    told = next((text for text in map(words, texts) if text), "an error")
+    return told.strip().partition("\n")[0][:LONGEST_TROUBLE]
 
 
 def _end_of_turn(world: World, found: Standing, session: UUID, proof: int) -> Event | None:
     """What ends the turn. A session that is fed takes its messages one after the other: those before come first."""
     left = 1
     if found.session is not None and found.session.way is Way.STREAMING:
-        asked = Stretch(session=session, kinds=(Kind.USER_MESSAGE,), before=proof + 1)
-        ended = Stretch(session=session, kinds=(Kind.SESSION_RESULT,), before=proof)
-        left = max(world.registry.measure(asked) - world.registry.measure(ended), 1)
+        left = _unanswered(world, session, proof)
     for event in _read(world, Stretch(session=session, kinds=_ENDS, after=proof)):
         if event.kind is Kind.SESSION_RESULT or "turns" in event.payload:
             left -= 1
@@ -249,14 +327,24 @@ def _end_of_turn(world: World, found: Standing, session: UUID, proof: int) -> Ev
     return None
 
 
-def _idle_since(agent: Agent, claimed: datetime | None) -> bool:
-    return agent.activity is Activity.IDLE and claimed is not None and agent.activity_since > claimed
+def _unanswered(world: World, session: UUID, proof: int) -> int:
+    """How many messages its process has still to answer up to that one, which counts. What a process has left
+    unanswered that died is no turn any more, and what the program writes itself is none."""
+    left, run = 0, None
+    for event in _read(world, Stretch(session=session, kinds=_TAKEN, before=proof + 1)):
+        if event.run != run:
+            left, run = 0, event.run
+        if event.kind is Kind.SESSION_RESULT:
+            left = max(left - 1, 0)
+        elif not event.payload.get("synthetic"):
+            left += 1
+    return max(left, 1)
 
 
-def _last_words(world: World, session: UUID, after: int, before: int | None) -> str | None:
-    of = Stretch(session=session, kinds=(Kind.ASSISTANT_MESSAGE,), after=after, before=before)
-    said = [words(event.payload.get("text")) for event in _read(world, of) if "parent" not in event.payload]
-    return next((text for text in reversed(said) if text), None)
+def _is_over(agent: Agent, claimed: datetime | None) -> bool:
+    """Whether its program has come to the end of a turn since. One that only stalls may go on."""
+    ended = agent.activity is Activity.IDLE or (agent.activity is Activity.ERROR and not stalled(agent))
+    return ended and claimed is not None and agent.activity_since > claimed
 
 
 def channels_for(world: World, found: Standing) -> Sequence[Channel]:

@@ -9,7 +9,7 @@ from uuid import UUID
 from genie.domain.errors import NotFound
 from genie.domain.message import Fail, Message, State, Wait, judge
 from genie.domain.selecting import Selection
-from genie.services.deliver import channels_for
+from genie.services.deliver import channels_for, opening
 from genie.services.kin import caller_of
 from genie.services.order import Caller
 from genie.services.selecting import select_one
@@ -53,20 +53,24 @@ def letters(world: World, messages: Sequence[Message]) -> list[Letter]:
     """These with what is told of them."""
     agents = list(dict.fromkeys(message.agent for message in messages))
     names = world.registry.agent_names(agents)
-    waits = {agent: _waits(world, agent) for agent in {m.agent for m in messages if m.state is State.QUEUED}}
+    queued = [message for message in messages if message.state is State.QUEUED]
+    waits = {agent: _waits(world, agent, queued) for agent in {message.agent for message in queued}}
     return [
         Letter(message, names[message.agent], waits[message.agent] if message.state is State.QUEUED else None)
         for message in messages
     ]
 
 
-def _waits(world: World, agent: UUID) -> str | None:
-    """Why the first of an agent's messages is not handed over now; those behind it wait for that."""
+def _waits(world: World, agent: UUID, queued: Sequence[Message]) -> str | None:
+    """Why the first of an agent's messages is not handed over now; those behind it wait for that. One that was still
+    queued when it was read may be on its way by now: it waits for nothing."""
     with world.registry.begin() as tx:
         found, waiting, last = tx.standing_of(agent), tx.open_messages(agent), tx.last_claim(agent)
     if found is None or not waiting:
         return None
     if waiting[0].state is State.DELIVERING:
-        return "the one before is being delivered"
-    verdict = judge(waiting[0], found.agent, channels_for(world, found), last=last, now=world.clock.now())
-    return verdict.reason if isinstance(verdict, Wait | Fail) else None
+        return None if waiting[0].id in {one.id for one in queued} else "the one before is being delivered"
+    now = world.clock.now()
+    last = now if opening(world, found) else last
+    verdict = judge(waiting[0], found.agent, channels_for(world, found), last=last, now=now)
+    return verdict.reason if isinstance(verdict, Wait | Fail) else waiting[0].reason

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from threading import Lock, RLock
 from uuid import UUID
+from weakref import WeakValueDictionary
+
+
+class _Box:
+    """Kept as long as somebody is at it."""
+
+    def __init__(self) -> None:
+        self.lock = RLock()
 
 
 class Mail:
@@ -15,7 +22,7 @@ class Mail:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._boxes: defaultdict[UUID, RLock] = defaultdict(RLock)
+        self._boxes: WeakValueDictionary[UUID, _Box] = WeakValueDictionary()
         self._since: datetime | None = None
         self._drafts: dict[UUID, tuple[UUID, datetime]] = {}
 
@@ -23,8 +30,9 @@ class Mail:
     def box(self, agent: UUID) -> Iterator[None]:
         """Nobody else hands anything to that agent meanwhile."""
         with self._lock:
-            box = self._boxes[agent]
-        with box:
+            box = self._boxes.get(agent) or _Box()
+            self._boxes[agent] = box
+        with box.lock:
             yield
 
     def since(self, now: datetime) -> datetime:
@@ -39,3 +47,8 @@ class Mail:
             first, since = self._drafts.get(agent, (message, now))
             self._drafts[agent] = (message, since if first == message else now)
             return now - self._drafts[agent][1]
+
+    def settled(self, agent: UUID) -> None:
+        """Whatever waited for a draft in that agent's box does not any more."""
+        with self._lock:
+            self._drafts.pop(agent, None)

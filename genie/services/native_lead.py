@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from uuid import UUID, uuid5
 
 from genie.domain.activity import Evidence, Source
 from genie.domain.agent import Activity, Agent, Life
 from genie.domain.errors import GenieError, RegistryAway
-from genie.domain.events import Kind, event
+from genie.domain.events import Event, Kind, event
 from genie.domain.native import LEAD, Mail, Member, Notice, Request, Roll, Words, read_mail, response
 from genie.domain.note import LONGEST, Level
-from genie.domain.permission import LONGEST_WAIT, PermissionRequest, State, describe
+from genie.domain.permission import LONGEST_WAIT, PermissionRequest, State, request_of
 from genie.domain.session import Run, Standing
-from genie.services.ask import expire, look, tell_of
+from genie.services.ask import expire, look, put_down
 from genie.services.native import Trouble, native_team
 from genie.services.send import LONGEST_KEY, check_reader, post
 from genie.services.world import World
 
 DAEMON_ENDED = "the daemon ended"
 """Why a request was withdrawn whose daemon has gone."""
+REMEMBERED = 50
+"""Words of a member without a leader among which one is looked for that is there already."""
 Tell = Callable[[UUID, Evidence], None]
 
 
@@ -30,14 +32,27 @@ def hear(world: World, tell: Tell) -> list[Trouble]:
     troubles: list[Trouble] = []
     for roll in world.natives.rolls():
         try:
-            done = {mail.id for mail in world.natives.mail(roll) if _settled(world, roll, mail, tell)}
-            if done:
-                world.natives.drop(roll, done)
+            _hear(world, roll, tell, troubles)
         except RegistryAway:
             raise
         except GenieError as error:
             troubles.append((roll.team, error))
     return troubles
+
+
+def _hear(world: World, roll: Roll, tell: Tell, troubles: list[Trouble]) -> None:
+    """What is done with is dropped, also where another mail makes trouble: it would be passed on once more."""
+    done = set()
+    for mail in world.natives.mail(roll):
+        try:
+            if _settled(world, roll, mail, tell):
+                done.add(mail.id)
+        except RegistryAway:
+            raise
+        except GenieError as error:
+            troubles.append((roll.team, error))
+    if done:
+        world.natives.drop(roll, done)
 
 
 def _settled(world: World, roll: Roll, mail: Mail, tell: Tell) -> bool:
@@ -94,24 +109,9 @@ def _waiting(world: World, request: PermissionRequest) -> Evidence:
 
 
 def _ask(world: World, agent: Agent, run: Run, request: Request, known: UUID, tell: Tell) -> PermissionRequest:
-    now, asked = world.clock.now(), request.asked
-    made = PermissionRequest(
-        id=known,
-        agent=agent.id,
-        session=agent.session,
-        run=run.id,
-        tool=asked.tool,
-        line=describe(asked.tool, asked.input),
-        input=asked.input,
-        suggestions=asked.suggestions,
-        asked_at=now,
-        until=now + LONGEST_WAIT,
-        changed_at=now,
-    )
+    made = request_of(agent, run.id, request.asked, id_=known, now=world.clock.now(), wait=LONGEST_WAIT)
     tell(run.id, _waiting(world, made))
-    with world.registry.begin() as tx:
-        tx.add_permission(made)
-        tell_of(tx, made)
+    put_down(world, agent, made)
     return made
 
 
@@ -123,9 +123,15 @@ def _pass_on(world: World, found: Standing, mail: Mail) -> None:
     if lead and text.strip():
         post(world, lead, text, sender=agent, key=f"native {mail.id}"[:LONGEST_KEY])
         return
-    said = {"message": text, "level": Level.INFO.value, "data": {"to": LEAD}}
+    said = {"message": text, "level": Level.INFO.value, "data": {"to": LEAD, "mail": mail.id}}
+    if any(one.payload.get("data") == said["data"] for one in _last_said(world, agent)):
+        return  # it could not be dropped then
     with world.registry.begin() as tx:
         tx.record(event(Kind.USER_EVENT, agent, found.run, at=world.clock.now(), **said))
+
+
+def _last_said(world: World, agent: Agent) -> Sequence[Event]:
+    return world.registry.history(agent.id, limit=REMEMBERED, kinds=(Kind.USER_EVENT,))
 
 
 def _leader(world: World, agent: Agent) -> Agent | None:

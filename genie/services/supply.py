@@ -19,7 +19,7 @@ from genie.ports import Plan, Sandbox
 from genie.services.clear import clear_former, take_back
 from genie.services.order import Assignment, Order
 from genie.services.outcomes import told_so_far
-from genie.services.plan import Planned, Supplied
+from genie.services.plan import SDK, Planned, Supplied
 from genie.services.world import World
 
 NOBODY = Assignment()
@@ -151,6 +151,9 @@ def _sandbox(world: World, planned: Planned, wanted: Assignment) -> Sandbox | No
         if wanted.network is not None:
             raise BadInput("--network is that of a sandbox", hint="add --sandbox")
         return None
+    if planned.provider.name == SDK:
+        why = "it asks genie for its permissions, which is not to be reached from there"
+        raise BadInput(f"provider {SDK} runs in no sandbox: {why}", hint="--provider claude")
     _check_seen(planned, wanted)
     given = planned.wishes.base_env
     return world.supplies.sandboxes.find(planned.provider.name, name=wanted.sandbox, network=wanted.network, env=given)

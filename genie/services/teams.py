@@ -57,9 +57,12 @@ def create_team(world: World, order: TeamOrder) -> Team:
     )
     check_team(world, team, order.env)
     with world.registry.begin() as tx:
-        if tx.team(order.name):
+        there = tx.team(order.name)
+        if there is None:
+            tx.add_team(team)
+            there = tx.team(order.name)  # of two at once one has come first
+        if there is None or there.id != team.id:
             raise Conflict(f"team '{order.name}' is there already", hint=f"genie team show {order.name}")
-        tx.add_team(team)
         tx.record(Event(kind=Kind.TEAM_CREATED, at=now, payload={"team": team.name}))
     return team
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from genie.domain.agent import ENDED, Agent, Life
-from genie.domain.errors import NotAllowed
+from genie.domain.errors import BadInput, NotAllowed
 from genie.domain.message import Message
 from genie.domain.session import Standing, Way
 from genie.services.deliver import channels_for, deliver
@@ -51,6 +51,24 @@ def reads(world: World, found: Standing, *, closing: bool = False) -> bool:
     if session is not None and session.way is not Way.INTERACTIVE:
         return bool(session.attend and session.attend.keep_open)
     return not closing and bool(channels_for(world, found))
+
+
+def interrupt(world: World, found: Standing) -> None:
+    """End the present turn of a session that is fed, which goes on with what it was told besides; where there is no
+    turn, nothing happens. Raises BadInput for a session that has no such way, else as `tell`."""
+    agent = found.agent
+    if not can_interrupt(found):
+        hint = "those of claude-sdk, and of claude by genie run --interactive, can"
+        raise BadInput(f"'{agent.name}' cannot be interrupted by genie: it reads no stream-json", hint=hint)
+    if agent.life is not Life.RUNNING or found.session is None:
+        raise NotAllowed(f"'{agent.name}' is {agent.life.value}", hint=f"genie status {agent.name}")
+    world.inputs.interrupt(world.recordings.fifo(found.session.id))
+
+
+def can_interrupt(found: Standing) -> bool:
+    """Whether its program takes requests between the messages that it is fed."""
+    attend = found.session.attend if found.session else None
+    return attend is not None and attend.keep_open and attend.form == "stream-json"
 
 
 def close(world: World, found: Standing) -> None:

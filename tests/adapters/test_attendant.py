@@ -291,6 +291,22 @@ def test_a_plain_line_is_wrapped_for_claude(sessions: Sessions) -> None:
     assert '› say "hé"' in session.shown()
 
 
+def test_what_it_is_told_first_is_shown_at_once(sessions: Sessions) -> None:
+    blocks = [{"type": "text", "text": "in blocks"}, {"type": "image"}]
+    messages = [
+        {"genie": "say", "text": "a note"},
+        *({"type": "user", "message": {"role": "user", "content": said}} for said in ("in words", blocks)),
+        {"type": "control_request"},
+    ]
+    first = sessions.file(b"".join(json.dumps(one).encode() + b"\n" for one in messages))
+    session = sessions.start(["cat"], form="claude", stdin=str(first), keep_open=True, fifo=True)
+    until(lambda: session.shown_so_far().count("›") == 3, what="what it was told")
+    session.say(b'then\n{"genie": "close"}\n')
+    assert session.wait() == 0
+    rows = [row for row in session.shown().splitlines() if row.startswith("›")]
+    assert rows == ["› a note", "› in words", "› in blocks", "› then"]
+
+
 def test_a_file_comes_before_the_fifo(sessions: Sessions) -> None:
     first = sessions.file(b"first")
     session = sessions.start(["cat"], form="text", stdin=str(first), keep_open=True, fifo=True)

@@ -76,6 +76,7 @@ def test_a_subagents_text_is_not_taken_for_one_that_was_shown() -> None:
         (tool("Bash", command="a\n  b\tc"), "● Bash  a b c\n"),
         (tool("mcp__x__y", n=1), '● mcp__x__y  {"n": 1}\n'),
         (tool("Stop"), "● Stop\n"),
+        (tool("AskUserQuestion", questions=[{"question": "Which?", "options": []}]), "● AskUserQuestion  Which?\n"),
         (tool("Bash", command="漢" * 40), "● Bash  " + "漢" * 25 + "…\n"),
     ],
 )
@@ -102,6 +103,19 @@ def test_the_end_names_turns_tokens_cost_and_time() -> None:
     usage = {"input_tokens": 1000, "cache_read_input_tokens": 1_500_000, "output_tokens": 12}
     result = {"type": "result", "num_turns": 1, "usage": usage, "total_cost_usd": 0.25, "duration_ms": 1500}
     assert render("claude", result) == "✓ 1 turn · 1.5M in, 12 out · $0.2500 · 1.5 s\n"
+
+
+def test_a_turn_that_was_interrupted_is_told_in_a_word() -> None:
+    errors = ["[ede_diagnostic] result_type=user last_content_type=n/a stop_reason=null"]
+    result = {"type": "result", "is_error": True, "errors": errors, "terminal_reason": "aborted_streaming"}
+    assert render("claude", result) == "✗ interrupted · 0 turns · 0 in, 0 out · 0.0 s\n"
+
+
+def test_its_head_is_shown_once_and_when_something_else_is_in_it() -> None:
+    begun = {"type": "system", "subtype": "init", "model": "opus", "permissionMode": "plan", "cwd": "/x"}
+    edits = {**begun, "permissionMode": "acceptEdits"}
+    shown = render("claude", begun, begun, edits, begun)
+    assert shown == "opus · plan · /x\nopus · acceptEdits · /x\nopus · plan · /x\n"
 
 
 def test_what_waits_or_is_refused_is_shown() -> None:

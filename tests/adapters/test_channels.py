@@ -50,6 +50,8 @@ class Fed:
     def feed(self, path: str, message: str | None) -> None:
         self.fed.append((path, message))
 
+    def interrupt(self, path: str) -> None: ...
+
 
 @dataclass
 class Telling(ProviderSigns):
@@ -224,6 +226,35 @@ def test_a_dialog_that_opens_while_it_is_typed_is_not_answered(boxed: Callable[.
     with pytest.raises(Unproven, match="a dialog is open"):
         box.give("x" * 500)
     assert b"\r" not in box.got
+
+
+def test_a_dialog_that_opens_before_enter_is_not_answered(boxed: Callable[..., Boxed]) -> None:
+    box: Boxed
+
+    def pause(seconds: float) -> None:
+        tty = box.stage.server("display-message", "-p", "-t", box.pane.pane, "#{pane_tty}")
+        Path(tty).write_text("Do you want to proceed?\r\n")
+        until(lambda: "proceed" in box.stage.terminal.capture(box.pane, lines=None), what="the dialog")
+
+    box = boxed(pause=pause)
+    with pytest.raises(Unproven, match="a dialog is open"):
+        box.give("short")
+    assert b"\r" not in box.got
+
+
+def test_a_text_in_the_box_is_no_dialog(boxed: Callable[..., Boxed]) -> None:
+    box: Boxed
+    text = f"1. do you want to proceed?\n{'x' * 500} Esc to cancel"
+
+    def pause(seconds: float) -> None:
+        tty = Path(box.stage.server("display-message", "-p", "-t", box.pane.pane, "#{pane_tty}"))
+        shown = text.replace("\n", "\r\n")
+        tty.write_text(f"\x1b[2J\x1b[H{RULE}\r\n❯\xa0{shown}\r\n{RULE}\r\nshown")
+        until(lambda: "shown" in box.stage.terminal.capture(box.pane, lines=None), what="the box")
+
+    box = boxed(pause=pause)
+    box.give(text)
+    box.gets(f"{text}\r".encode())
 
 
 def test_who_reads_in_copy_mode_is_not_disturbed(boxed: Callable[..., Boxed]) -> None:

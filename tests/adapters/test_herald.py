@@ -108,6 +108,31 @@ def play(tmp_path: Path) -> Play:
     return Play(bench, FileMemory(tmp_path / "notices.json"))
 
 
+class Kept(FileMemory):
+    """Notes of how many agents something was remembered, each time."""
+
+    counts: list[int]
+
+    def save(self, said: Mapping[str, object]) -> None:
+        told = said["told"]
+        assert isinstance(told, dict)
+        self.counts.append(len(told))
+        super().save(said)
+
+
+def test_a_storm_is_remembered_at_once_before_anything_of_it_is_told(play: Play, tmp_path: Path) -> None:
+    names = ["ada", "bob", "cy"]
+    for name in names[1:]:
+        play.bench.spawn(name)
+    play.memory = Kept(tmp_path / "kept.json")
+    play.memory.counts = []
+    for name in names:
+        play.becomes(Activity.PERMISSION, name)
+    with play.daemon():
+        until(lambda: len(play.told) == len(names), what="the notices")
+    assert next(count for count in play.memory.counts if count) == len(names)
+
+
 def test_who_asks_is_told_of_once_over_restarts(play: Play) -> None:
     with play.daemon() as feed:
         play.becomes(Activity.PERMISSION)

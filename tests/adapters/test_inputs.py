@@ -37,6 +37,20 @@ def test_it_is_there_before_its_reader_and_waits_for_it(path: Path) -> None:
     os.close(found[0])
 
 
+def test_an_interrupt_is_a_request_and_no_message(path: Path) -> None:
+    inputs = FifoInputs(patience=0.05)
+    inputs.make(str(path))
+    with pytest.raises(TimedOut, match="has not begun to read"):
+        inputs.interrupt(str(path))
+    descriptor = reader(path)
+    inputs.interrupt(str(path))
+    inputs.interrupt(str(path))
+    first, second = map(json.loads, os.read(descriptor, 4096).splitlines())
+    assert (first["type"], first["request"]) == ("control_request", {"subtype": "interrupt"})
+    assert first["request_id"] != second["request_id"]
+    os.close(descriptor)
+
+
 def test_a_reader_that_does_not_come(path: Path) -> None:
     inputs = FifoInputs(patience=0.05)
     inputs.make(str(path))

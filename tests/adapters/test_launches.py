@@ -141,8 +141,10 @@ def test_what_has_been_told_is_not_told_again_and_stays_to_be_read(launches: Fil
     launches.told(run)
     assert launches.prompt(run) is None
     assert Path(path).read_text() == "do it"
+    assert launches.was_told(run)
     launches.untold(run)
     launches.untold(run)
+    assert not launches.was_told(run)
     assert launches.prompt(run) == "do it"
     launches.told(run)
     launches.sweep(sessions=frozenset(), runs=frozenset())
@@ -176,3 +178,12 @@ def test_a_token_that_cannot_be_read_is_an_error(launches: FileLaunches, home: H
     (home.launch / f"{run}.token").mkdir()
     with pytest.raises(Failed, match="cannot read"):
         launches.token(run)
+
+
+def test_a_sweep_takes_what_status_lines_of_runs_that_are_over_have_told(launches: FileLaunches, home: Home) -> None:
+    home.status.mkdir(parents=True)
+    kept, over = uuid4(), uuid4()
+    for name in (str(kept), str(over), "mine"):
+        (home.status / name).write_text("0.1")
+    launches.sweep(sessions=frozenset({over}), runs=frozenset({kept}))
+    assert {path.name for path in home.status.iterdir()} == {str(kept), "mine"}

@@ -54,12 +54,15 @@ def bin_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / name).write_text("#!/bin/sh\n")
         (folder / name).chmod(0o755)
     (folder.parent / "schema.json").write_text("{}")
+    skill = folder.parent / "codex-home" / "skills" / "tdd" / "SKILL.md"
+    skill.parent.mkdir(parents=True)
+    skill.write_text("---\nname: tdd\ndescription: Test first.\n---\nTest first.\n")
     python_with_sdk(folder)
     return folder
 
 
 def usual(bin_dir: Path, name: str) -> Ask:
-    env = {"PATH": str(bin_dir), "IS_SANDBOX": "1"}
+    env = {"PATH": str(bin_dir), "IS_SANDBOX": "1", "CODEX_HOME": str(bin_dir.parent / "codex-home")}
     ask = make_ask(bin_dir, prompt="go", env=env, command=("tool",) if name == "shell" else ())
     return replace(ask, model="a-model") if name == "ollama" else ask
 

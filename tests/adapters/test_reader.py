@@ -267,3 +267,24 @@ def test_a_tape_of_a_form_that_is_not_known_is_told(world: World, reader: Reader
         reader.watch(run)
         until(lambda: bool(logs), what="the trouble in the log")
     assert "unknown format" in str(logs[0]["error"])
+
+
+def test_a_file_that_its_program_has_named_is_found_as_soon_as_it_is_there(
+    world: World, bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("genie.daemon.reader.POLL", 300.0)
+    run = begin(world, "ada", attend=False)
+    folder, files = tmp_path / "projects" / "here", bench.providers.claude.transcripts
+    first, other = folder / "one.jsonl", folder / "two.jsonl"
+    with reading(world) as reader:
+        reader.expect(uuid4(), str(first))
+        reader.watch(run)
+        for path, said in ((first, ["one"]), (other, ["one", "two"])):
+            reader.expect(run.id, str(path))
+            folder.mkdir(parents=True, exist_ok=True)
+            files[run.session] = str(path)
+            append(path, message(said[-1]))
+            heard(world, run, *said)
+            reader.expect(run.id, str(path))
+        reader.ended(run.id)
+        reader.expect(run.id, str(first))

@@ -148,6 +148,15 @@ def test_an_error_is_no_result() -> None:
     assert (limit.is_error, limit.error) == (True, "Reached maximum number of turns (1)")
 
 
+def test_an_interrupt_is_told_in_a_word() -> None:
+    errors = ["[ede_diagnostic] result_type=user last_content_type=n/a stop_reason=null"]
+    end = record(
+        type="result", subtype="error_during_execution", is_error=True, errors=errors, terminal_reason="aborted_tools"
+    )
+    outcome = tell("claude", "stream-json", [end]).outcome
+    assert (outcome.is_error, outcome.error) == (True, "interrupted")
+
+
 @pytest.mark.parametrize("form", ["stream", "transcript"])
 def test_a_usage_limit_is_told_once(form: str) -> None:
     told = read(f"claude-{form}-limit")

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import tomllib
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -42,6 +43,23 @@ def started() -> str:
 def write_entry(config: Path, **fields: object) -> None:
     said = {"pid": os.getpid(), "procStart": started(), "statusUpdatedAt": 1_700_000_000_000, **fields}
     (config / "sessions" / f"{os.getpid()}.json").write_text(json.dumps(said))
+
+
+@pytest.mark.parametrize(
+    ("provider", "payload", "path"),
+    [
+        ("claude", {"transcript_path": "/c/projects/p/1.jsonl"}, "/c/projects/p/1.jsonl"),
+        ("codex", {"transcript_path": "/c/sessions/1.jsonl"}, "/c/sessions/1.jsonl"),
+        ("gemini", {"transcript_path": "/c/projects/p/1.jsonl"}, None),
+        ("claude", {"transcript_path": "1.jsonl"}, None),
+        ("claude", {"transcript_path": "/etc/passwd"}, None),
+        ("claude", {"transcript_path": "/nul\0.jsonl"}, None),
+        ("claude", {"transcript_path": ["/1.jsonl"]}, None),
+        ("claude", [], None),
+    ],
+)
+def test_the_file_of_the_conversation_that_a_hook_names(provider: str, payload: object, path: str | None) -> None:
+    assert SIGNS.conversation(provider, json.dumps(payload)) == path
 
 
 @pytest.mark.parametrize(
@@ -362,3 +380,13 @@ def _words(said: dict[str, object]) -> list[str]:
 def test_toml_writes_what_it_reads() -> None:
     said = {"a b": [1, 2.5, True, "\n"], "date": datetime(2026, 11, 21, 8, tzinfo=UTC)}
     assert tomllib.loads(f"x = {toml(said)}") == {"x": said}
+
+
+def test_many_spawns_at_once_all_have_their_hooks(tmp_path: Path) -> None:
+    claude = program(tmp_path, "2.1.328")
+    for number in range(20):
+        hooks = HookProgram((f"hook{number}",), str(tmp_path / "hooks"))
+        with ThreadPoolExecutor(8) as pool:
+            flags = list(pool.map(lambda _, hooks=hooks: settings_flag(hooks, claude, ()), range(8)))
+        assert all(flags)
+    assert [path.name for path in (tmp_path / "hooks").iterdir()] == ["claude.json"]

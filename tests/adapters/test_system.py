@@ -84,3 +84,15 @@ def test_a_fault_kills_at_its_point_only() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=False)
     assert (done.returncode, done.stdout) == (-9, "a\n")
+
+
+def test_a_fault_strikes_once_at_the_point_that_is_in_its_file(tmp_path: Path) -> None:
+    file = tmp_path / "fault"
+    program = f"from genie.adapters.system import KillAt; f = KillAt('@{file}'); f('b'); f('a'); print('alive')"
+    argv = [sys.executable, "-c", program]
+    for said, code, file_stays in ((None, 0, False), ("c", 0, True), ("b", -9, False)):
+        if said:
+            file.write_text(said)
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=30, check=False)
+        assert (done.returncode, file.exists()) == (code, file_stays)
+    assert subprocess.run(argv, capture_output=True, timeout=30, check=False).returncode == 0

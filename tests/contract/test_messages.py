@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
@@ -11,31 +10,16 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from genie.adapters.postgres.registry import PostgresRegistry
 from genie.domain.agent import Desired, Life
 from genie.domain.message import Channel, Message, State
 from genie.domain.session import Standing
 from genie.ports import Registry
 from tests.contract.values import HOST, NOW, spawn
-from tests.services.registry import MemoryRegistry
-
-
-@pytest.fixture(params=["memory", "postgres"])
-def registry(request: pytest.FixtureRequest) -> Registry:
-    if request.param == "memory":
-        made: Registry = MemoryRegistry()
-    else:
-        real: PostgresRegistry = request.getfixturevalue("real")
-        made = real
-    made.join_host(HOST, name="box", boot="b", at=NOW)
-    return made
 
 
 @pytest.fixture
-def real(dsn: str) -> Iterator[PostgresRegistry]:
-    registry = PostgresRegistry(dsn)
-    yield registry
-    registry.close()
+def registry(either: Registry) -> Registry:
+    return either
 
 
 @pytest.fixture
@@ -131,7 +115,8 @@ def test_inboxes(registry: Registry, ada: Standing) -> None:
         (Life.DEAD, Desired.RUNNING, {"delivering"}),
         (Life.SUSPENDED, Desired.STOPPED, {"delivering"}),
         (Life.DEAD, Desired.GONE, {"queued", "delivering"}),
-        (Life.TERMINATED, Desired.GONE, {"queued", "delivering"}),
+        (Life.TERMINATED, Desired.GONE, {"queued", "delivering", "delivered"}),
+        (Life.DONE, Desired.RUNNING, {"delivering", "delivered"}),
     ],
 )
 def test_for_whom_something_can_be_done(

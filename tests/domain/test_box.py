@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from genie.domain.box import draft
+from genie.domain.box import draft, outside
 
 RULE = "\x1b[38;5;244m" + "─" * 40
 BELOW = "\x1b[39m  \x1b[38;5;246m⏸ manual mode on"
@@ -58,3 +58,11 @@ def test_the_box_of_codex_is_the_last() -> None:
     assert not draft("codex", [sent, "", hint, "\x1b[0m", "  fake-model"])
     assert draft("codex", [hint, "\x1b[0m", "\x1b[1m›\x1b[0m\x1b[39m my draft", "  fake-model"])
     assert not draft("codex", ["no prompt"])
+
+
+def test_what_is_not_in_the_box() -> None:
+    asks = ["Do you want to proceed?", "\x1b[1m❯ 1. Yes", "  2. No"]
+    assert outside("claude", claude("❯\xa01. do it", "2. Esc to cancel")) == ["● ok", RULE, RULE, BELOW]
+    assert outside("claude", [RULE, *asks]) == [RULE, *asks]
+    assert outside("claude", [RULE, "❯ said before", RULE, *asks])[-3:] == asks
+    assert outside("codex", ["› 1. do it"]) == ["› 1. do it"]

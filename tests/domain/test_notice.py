@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from genie.domain.agent import Activity, Agent, Life
 from genie.domain.notice import (
+    GUESSED,
     OLD,
     Hold,
     Leave,
@@ -96,6 +97,17 @@ def test_what_a_human_is_told_of(agent: Agent, occasion: Occasion, text: str) ->
 )
 def test_what_a_human_is_not_told_of(agent: Agent) -> None:
     assert need_of(agent, now=NOW) is None
+
+
+def test_a_dialog_that_is_only_supposed_is_told_of_later() -> None:
+    supposed = agent(activity=Activity.QUESTION, activity_source="start: no sign of life within 3 s")
+    need = need_of(supposed, now=NOW)
+    assert need is not None
+    told_from = NOW + GUESSED
+    assert weigh(need, None, WISHES, now=NOW) == Hold(told_from)
+    assert weigh(need, None, WISHES, now=told_from) == Tell()
+    told = need_of(replace(supposed, activity_source="registry: waiting"), now=NOW)
+    assert weigh(told, None, WISHES, now=NOW) == Tell()
 
 
 def test_a_limit_is_one_as_long_as_it_ends_at_the_same_time() -> None:

@@ -141,6 +141,8 @@ OVER = Turn(prompt="x", begun=AT, over=True, changed=AT)
         (Activity.UNKNOWN, "none", 1, OPEN, True),
         (Activity.UNKNOWN, "none", 1, OVER, False),
         (Activity.STARTING, "start: just started", 1, OPEN, True),
+        (Activity.STARTING, "hook: SessionStart resume", 1, replace(OPEN, answered=True), False),
+        (Activity.UNKNOWN, "none", 1, replace(OPEN, answered=True), False),
         (Activity.LIMITED, "transcript: usage limit", 1, OPEN, True),
     ],
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from tests.e2e.dying import crash_at
 from tests.fixtures.daemon import Genie
 from tests.fixtures.postgres import ask
 from tests.fixtures.tmux import until
@@ -72,8 +73,7 @@ def test_a_message_is_typed_once_whatever_becomes_of_the_daemon(genie: Genie) ->
     session = genie.json("spawn", "engineer", "--prompt", "hello")["session_id"]
     until(lambda: heard(genie, session) == ["hello"], what="its first prompt")
     for point in ("deliver.handed", "deliver.claimed"):
-        genie.kill_daemon()
-        genie.run("daemon", "start", env={"GENIE_FAULT_POINT": point})
+        crash_at(genie, point)
         # The daemon can die before it has answered: the sender is told so, and the message is there.
         assert genie.run("send", "engineer", point).returncode in (0, 7)
         until_idle(genie, "engineer")

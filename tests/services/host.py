@@ -120,6 +120,9 @@ class MemoryLaunches:
         if of in self._machine.prompts:
             self._machine.told.add(of)
 
+    def was_told(self, of: UUID) -> bool:
+        return of in self._machine.told
+
     def untold(self, of: UUID) -> None:
         self._machine.told.discard(of)
 

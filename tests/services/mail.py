@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from genie.domain.agent import Agent, Desired, Life
+from genie.domain.agent import ENDED, Agent, Desired, Life
 from genie.domain.errors import GenieError
 from genie.domain.message import OPEN, Channel, Message, State
 from genie.domain.session import Standing
@@ -117,7 +117,7 @@ class MemoryMessages:
         agent = self._people[message.agent]
         movable = agent.life in (Life.RUNNING, Life.TERMINATED) or agent.desired is Desired.GONE
         queued = message.state is State.QUEUED and movable
-        answered = self._is_unanswered(message) and agent.life is Life.RUNNING
+        answered = self._is_unanswered(message) and (agent.life is Life.RUNNING or agent.life in ENDED)
         return message.state is State.DELIVERING or queued or answered
 
 

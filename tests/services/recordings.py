@@ -27,6 +27,7 @@ class MemoryRecordings:
         self.heard: list[str] = []
         self.fed: list[tuple[str, str | None]] = []
         self.inputs: set[str] = set()
+        self.interrupted: list[str] = []
 
     def path(self, session: UUID) -> str:
         self.folders.add(session)
@@ -72,6 +73,9 @@ class MemoryRecordings:
         if self.troubles:
             raise self.troubles.pop(0)
         self.fed.append((path, message))
+
+    def interrupt(self, path: str) -> None:
+        self.interrupted.append(path)
 
     # ---- what is written ----
 

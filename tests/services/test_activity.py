@@ -66,6 +66,9 @@ class Told:
     def meter(self, provider: str, event: str, payload: str, *, at: datetime) -> Meter | None:
         return None
 
+    def conversation(self, provider: str, payload: str) -> str | None:
+        return None
+
     def title(self, provider: str, title: str, *, at: datetime) -> Evidence | None:
         says = {"asks": Activity.PERMISSION, "spins": Activity.WORKING}.get(title)
         return Evidence(source=Source.TITLE, at=at, says=says, detail=title) if says else None

@@ -149,6 +149,19 @@ def test_who_has_never_asked(ada: Bench) -> None:
         entries(ada.world, "nobody")
 
 
+@pytest.mark.parametrize("withdrawn", [False, True])
+def test_a_dialog_that_only_its_pane_can_answer_is_told_where(ada: Bench, withdrawn: bool) -> None:
+    if withdrawn:
+        asks(ada)
+        withdraw_all(ada.world)
+    does(ada, Activity.QUESTION)
+    with pytest.raises(
+        NotAllowed, match="the daemon ended" if withdrawn else "nothing that can be answered"
+    ) as refused:
+        says(ada, "yes")
+    assert refused.value.hint == "genie attach ada"
+
+
 def test_of_several_one_must_be_named(ada: Bench) -> None:
     first, second = asks(ada), asks(ada, asked=Asked("Write", {"file_path": "/x"}))
     with pytest.raises(Conflict, match=r"'ada' asks 2 things: .*Bash: make, .*Write: /x"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from genie.domain.activity import Source
 from genie.domain.agent import Activity, Life, Restart
 from genie.domain.conversation import OVER_BUDGET, ConversationKind
-from genie.domain.errors import NotAllowed
+from genie.domain.errors import BadInput, NotAllowed
 from genie.domain.events import Kind
 from genie.domain.message import Channel
 from genie.domain.selecting import Selection
@@ -24,6 +25,7 @@ from genie.services.run import run
 from genie.services.selecting import select_one
 from genie.services.send import channels_of
 from genie.services.take_in import take_in
+from genie.services.tell import can_interrupt, interrupt
 from tests.services.bench import Bench
 from tests.services.test_activity import Told
 
@@ -161,6 +163,30 @@ def test_a_run_to_its_end_has_no_activity(fed: Bench) -> None:
 
 
 # ---- what it is told when it comes back -----------------------------------------------------
+
+
+def test_its_turn_is_interrupted_from_outside(fed: Bench) -> None:
+    fed.spawn()
+    interrupt(fed.world, fed.standing())
+    assert fed.recordings.interrupted == [fed.recordings.fifo(fed.session().id)]
+    assert fed.life() is Life.RUNNING
+    fed.kill("ada")
+    with pytest.raises(NotAllowed, match="terminated"):
+        interrupt(fed.world, fed.standing())
+
+
+def test_who_reads_no_requests_is_not_interrupted(bench: Bench) -> None:
+    """One on a terminal, a command that is fed, a task, and one that has no session yet."""
+    bench.spawn()
+    run(bench.world, bench.order("cmd", role=None, command=("cat",), assignment=Assignment(streaming=True)))
+    run(bench.world, bench.order("task", role=None, provider="claude", prompt="p", assignment=Assignment()))
+    for name in ("ada", "cmd", "task"):
+        assert not can_interrupt(bench.standing(name))
+        with pytest.raises(BadInput, match=f"'{name}' cannot be interrupted"):
+            interrupt(bench.world, bench.standing(name))
+    with pytest.raises(BadInput):
+        interrupt(bench.world, replace(bench.standing(), session=None))
+    assert bench.recordings.interrupted == []
 
 
 def test_what_it_is_told_on_a_resume_is_one_message(fed: Bench) -> None:

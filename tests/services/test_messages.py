@@ -8,11 +8,12 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
 from genie.domain.agent import Activity, Desired, Life
+from genie.domain.conversation import ConversationKind
 from genie.domain.errors import (
     BadInput,
     Drafted,
@@ -28,7 +29,8 @@ from genie.domain.errors import (
 from genie.domain.events import Event, Kind
 from genie.domain.message import MOST_TRIES, PROOF, Channel, Message, State
 from genie.domain.session import Standing
-from genie.services.deliver import CATCH_UP, DRAFT_PATIENCE, deliver
+from genie.domain.tape import Tape
+from genie.services.deliver import CATCH_UP, DRAFT_PATIENCE, OPENS, REACTS, SPEAKS, deliver
 from genie.services.inbox import inbox, letter, letters, whose
 from genie.services.order import Assignment
 from genie.services.run import run
@@ -38,6 +40,7 @@ from tests.services.bench import HOST, Bench, away, env_of
 from tests.services.chance import Killed
 
 SECOND = timedelta(seconds=1)
+SAID = "/claude/said.jsonl"
 
 
 @pytest.fixture
@@ -364,6 +367,52 @@ def test_a_socket_that_takes_nothing_is_tried_again(listening: Bench) -> None:
     assert (state(listening, sent), kept(listening, sent).tries) == (State.QUEUED, 1)
 
 
+def test_nothing_is_typed_before_its_first_prompt_was_taken(bench: Bench) -> None:
+    bench.machine.open("main")
+    bench.spawn("ada", prompt="build it")
+    sent = said(bench, "one")
+    is_(bench, Activity.IDLE)
+    bench.clock.advance(SECOND)
+    brings(bench)
+    assert (given(bench), letter(bench.world, sent.message.id).waits) == ([], "'ada' has had a message just now")
+    hears(bench, Kind.USER_MESSAGE, text="build it")
+    brings(bench)
+    assert given(bench) == ["one"]
+
+
+def test_nothing_is_typed_before_what_a_resume_tells_was_taken(ada: Bench) -> None:
+    hears(ada, Kind.USER_MESSAGE, text="of before")
+    ada.stop()
+    ada.spawn("ada", prompt="go on")
+    ada.clock.advance(SECOND)
+    said(ada, "one")
+    is_(ada, Activity.IDLE)
+    brings(ada)
+    assert given(ada) == []
+    hears(ada, Kind.USER_MESSAGE, text="go on")
+    brings(ada)
+    assert given(ada) == ["one"]
+
+
+def test_a_program_that_shows_no_prompt_is_not_waited_for_without_end(bench: Bench) -> None:
+    bench.machine.open("main")
+    bench.spawn("ada", prompt="build it")
+    said(bench, "one")
+    is_(bench, Activity.IDLE)
+    bench.clock.advance(OPENS)
+    brings(bench)
+    assert given(bench) == ["one"]
+
+
+def test_what_it_waits_for_is_told_until_it_is_handed_over(ada: Bench) -> None:
+    sent = said(ada, "one")
+    is_(ada, Activity.IDLE)
+    ada.channels.troubles = [Drafted("somebody's draft is in its box")]
+    brings(ada)
+    ada.clock.advance(SECOND)
+    assert letter(ada.world, sent.message.id).waits == "somebody's draft is in its box"
+
+
 def test_a_draft_is_not_waited_for_without_end(ada: Bench) -> None:
     sent, after = said(ada, "one"), said(ada, "two")
     is_(ada, Activity.IDLE)
@@ -467,6 +516,14 @@ def test_the_proof_may_be_far_down(ada: Bench) -> None:
     brings(ada)
     brings(ada)
     assert state(ada, sent) is State.DELIVERED
+
+
+def test_one_that_is_on_its_way_by_now_waits_for_nothing(ada: Bench) -> None:
+    sent = said(ada, "one")
+    is_(ada, Activity.IDLE)
+    brings(ada)
+    assert state(ada, sent) is State.DELIVERING
+    assert [one.waits for one in letters(ada.world, [sent.message])] == [None]
 
 
 def test_without_a_proof_it_is_not_typed_again(ada: Bench) -> None:
@@ -693,8 +750,22 @@ def test_who_has_become_idle_has_answered(ada: Bench) -> None:
     brings(ada)
     assert state(ada, sent) is State.DELIVERED
     is_(ada, Activity.IDLE)
+    ada.clock.advance(SPEAKS)
     brings(ada)
     assert kept(ada, sent).answer == "42"
+
+
+def test_who_is_idle_before_its_last_words_were_read(ada: Bench) -> None:
+    sent = reached(ada)
+    is_(ada, Activity.WORKING)
+    hears(ada, Kind.ASSISTANT_MESSAGE, text="let me see")
+    is_(ada, Activity.IDLE)
+    brings(ada)
+    assert state(ada, sent) is State.DELIVERED
+    hears(ada, Kind.ASSISTANT_MESSAGE, text="42")
+    hears(ada, Kind.PROVIDER_STATUS, status="turn_duration", turns=1)
+    brings(ada)
+    assert (state(ada, sent), kept(ada, sent).answer) == (State.ANSWERED, "42")
 
 
 def test_a_turn_without_words_is_over_too(ada: Bench) -> None:
@@ -721,6 +792,137 @@ def test_a_session_that_is_fed_answers_one_after_the_other(fed: Bench) -> None:
         brings(fed)
         answers.append([kept(fed, one).answer for one in sent])
     assert answers == [[None, None], ["answer 1", None], ["answer 1", "answer 2"]]
+
+
+def test_turns_of_before_a_death_and_interrupts_answer_nothing(fed: Bench) -> None:
+    """Each process of a session answers what it was told itself."""
+
+    def told(run: UUID, *kinds: Kind, **payload: object) -> None:
+        agent, now = fed.agent(), fed.world.clock.now()
+        with fed.registry.begin() as tx:
+            for kind in kinds:
+                tx.record(Event(kind=kind, at=now, agent=agent.id, session=agent.session, run=run, payload=payload))
+
+    died, lives = uuid4(), uuid4()
+    told(died, Kind.USER_MESSAGE, text="what it has never answered")
+    told(lives, Kind.USER_MESSAGE, text="interrupted")
+    told(lives, Kind.USER_MESSAGE, text="[Request interrupted by user]", synthetic=True)
+    told(lives, Kind.SESSION_RESULT, is_error=True)
+    sent = [said(fed, text, raw=True) for text in ("one", "two")]
+    brings(fed)
+    brings(fed)
+    for text in ("one", "two"):
+        told(lives, Kind.USER_MESSAGE, text=text)
+        told(lives, Kind.SESSION_RESULT, text=f"answer to {text}")
+    brings(fed)
+    assert [kept(fed, one).answer for one in sent] == ["answer to one", "answer to two"]
+
+
+def reached(bench: Bench) -> Sent:
+    """A message that its reader has in its transcript."""
+    echoes(bench)
+    sent = said(bench, "how many?")
+    is_(bench, Activity.IDLE)
+    brings(bench)
+    brings(bench)
+    assert state(bench, sent) is State.DELIVERED
+    bench.clock.advance(SECOND)
+    return sent
+
+
+def test_a_turn_that_ends_with_an_api_error_is_over_at_once(ada: Bench) -> None:
+    sent = reached(ada)
+    hears(ada, Kind.PROVIDER_STATUS, status="api_error", text="of a sub-agent", parent="t1")
+    hears(ada, Kind.PROVIDER_STATUS, status="api_error", text="API Error: 500 overloaded\nsee the docs", error="server")
+    is_(ada, Activity.WORKING)
+    brings(ada)
+    assert state(ada, sent) is State.DELIVERED, "its program may go on"
+    is_(ada, Activity.ERROR)
+    brings(ada)
+    found = kept(ada, sent)
+    assert (found.state, found.answer, found.reason) == (State.ANSWERED, None, "API Error: 500 overloaded")
+    assert told(ada, sent) == ["queued", "delivered", "answered"]
+
+
+def test_an_error_after_which_it_went_on_is_none(ada: Bench) -> None:
+    sent = reached(ada)
+    hears(ada, Kind.PROVIDER_STATUS, status="api_error", error="overloaded")
+    hears(ada, Kind.ASSISTANT_MESSAGE, text="42")
+    is_(ada, Activity.IDLE)
+    ada.clock.advance(SPEAKS)
+    brings(ada)
+    assert (kept(ada, sent).answer, kept(ada, sent).reason) == ("42", None)
+
+
+def test_a_turn_that_only_stalls_is_not_over(ada: Bench) -> None:
+    sent = reached(ada)
+    with ada.registry.begin() as tx:
+        stalls = replace(ada.agent(), activity=Activity.ERROR, activity_since=ada.clock.time)
+        tx.save_agent(replace(stalls, activity_source="hook: it works, and the model has said nothing since 12:00"))
+    brings(ada)
+    assert state(ada, sent) is State.DELIVERED
+
+
+def test_who_was_killed_does_not_answer(ada: Bench) -> None:
+    sent = reached(ada)
+    hears(ada, Kind.ASSISTANT_MESSAGE, text="let me see")
+    ada.kill()
+    assert ada.registry.mailboxes(HOST) == [ada.agent().id]
+    brings(ada)
+    found = kept(ada, sent)
+    assert (found.state, found.answer) == (State.ANSWERED, "let me see")
+    assert found.reason == "'ada' is terminated, and its turn was not over"
+    assert ada.registry.mailboxes(HOST) == []
+
+
+def test_who_was_fed_and_has_ended_answers_nothing_more(fed: Bench) -> None:
+    sent = said(fed, "one", raw=True)
+    brings(fed)
+    assert state(fed, sent) is State.DELIVERED
+    fed.kill()
+    with fed.registry.begin() as tx:
+        tx.add_tape(Tape(session=fed.session().id, provider="claude", path=SAID, form="stream-json"))
+    fed.recordings.troubles = [Failed("cannot read it")]
+    brings(fed)
+    assert fed.recordings.troubles == []
+    assert (state(fed, sent), kept(fed, sent).answer) == (State.ANSWERED, None)
+    assert "its turn was not over" in str(kept(fed, sent).reason)
+
+
+# ---- what a daemon before has left ----------------------------------------------------------
+
+
+def test_what_was_left_is_settled_as_soon_as_its_program_is_seen_to_be_idle(ada: Bench) -> None:
+    sent = said(ada, "one")
+    is_(ada, Activity.IDLE)
+    ada.dies_at("deliver.claimed", lambda: brings(ada))
+    assert state(ada, sent) is State.DELIVERING
+    ada.clock.advance(SECOND)
+    ada.restart()
+    brings(ada)
+    ada.clock.advance(REACTS)
+    brings(ada)
+    assert state(ada, sent) is State.DELIVERING, "its program says nothing of itself"
+    ada.channels.idle = ada.clock.time
+    brings(ada)
+    assert (state(ada, sent), given(ada)) == (State.UNPROVEN, [])
+
+
+def test_what_was_left_is_proved_by_what_nobody_has_read_yet(ada: Bench) -> None:
+    sent = said(ada, "one")
+    is_(ada, Activity.IDLE)
+    ada.dies_at("deliver.handed", lambda: brings(ada))
+    ada.clock.advance(SECOND)
+    ada.restart()
+    ada.channels.idle = ada.clock.time
+    brings(ada)
+    assert state(ada, sent) is State.DELIVERING, "it may not have begun yet"
+    ada.clock.advance(REACTS)
+    ada.providers.claude.transcripts[ada.session().id] = SAID
+    for text in ("before", "it", "there were", ada.channels.given[0][2]):
+        ada.recordings.say(SAID, ConversationKind.USER_MESSAGE, text=text)
+    brings(ada)
+    assert (told(ada, sent)[1], len(given(ada))) == ("delivered", 1)
 
 
 # ---- inboxes --------------------------------------------------------------------------------
@@ -769,6 +971,18 @@ def test_a_template_that_does_not_read_keeps_it_waiting(bench: Bench) -> None:
     assert given(bench) == ["one"]
 
 
+def test_of_whom_nothing_waits_nothing_is_remembered(ada: Bench) -> None:
+    said(ada, "one")
+    is_(ada, Activity.IDLE)
+    ada.channels.troubles = [Drafted("somebody's draft is in its box")]
+    brings(ada)
+    assert vars(ada.world.mail)["_drafts"]
+    ada.clock.advance(2 * SECOND)
+    brings(ada)
+    assert not vars(ada.world.mail)["_drafts"]
+    assert not vars(ada.world.mail)["_boxes"]
+
+
 # ---- a daemon that dies ---------------------------------------------------------------------
 
 POINTS = ["deliver.claimed", "deliver.handed", "deliver.settled"]
@@ -779,6 +993,7 @@ def settles(bench: Bench) -> None:
     for _ in range(8):
         is_(bench, Activity.WORKING)
         is_(bench, Activity.IDLE)
+        bench.clock.advance(SPEAKS)
         for agent in bench.registry.mailboxes(HOST):
             deliver(bench.world, agent)
         bench.clock.advance(timedelta(seconds=30))

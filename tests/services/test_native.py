@@ -27,6 +27,7 @@ from genie.services.team_life import add_member, disband, remove_member, rename_
 from tests.services.bench import Bench, env_of
 
 PLACE = "/home/u/.claude"
+REQUEST = {"type": "permission_request", "request_id": "p2", "tool_name": "Bash", "tool_use_id": "t1"}
 
 
 @pytest.fixture
@@ -281,8 +282,7 @@ class Lead:
         self.hear()
 
     def asks(self, **changed: Any) -> None:  # noqa: ANN401
-        frame = {"type": "permission_request", "request_id": "p1", "tool_name": "Bash", "tool_use_id": "t1"}
-        self.get(frame | {"input": {"command": "ls"}} | changed)
+        self.get(REQUEST | {"request_id": "p1", "input": {"command": "ls"}} | changed)
 
     def says(self, said: str) -> None:
         answer(self.bench.world, self.bench.caller(), "ada", said)
@@ -390,7 +390,7 @@ def test_words_go_to_who_leads(lead: Lead) -> None:
     bench = lead.bench
     lead.get("nobody leads \0\ud800")
     told = [one for one in bench.events() if one.kind is Kind.USER_EVENT]
-    assert told[-1].payload["data"] == {"to": "team-lead"}
+    assert told[-1].payload["data"] == {"to": "team-lead", "mail": "m1"}
     assert told[-1].payload["message"] == "nobody leads \N{REPLACEMENT CHARACTER}?"
     (team,) = [one for one in bench.registry.teams() if one.name == "web"]
     for name in ("ada", "nobody", "sleeper"):
@@ -410,3 +410,51 @@ def test_words_go_to_who_leads(lead: Lead) -> None:
     assert (message.text, message.wrote) == ("done", "ada@web")
     lead.get("  ", id_="m10")
     assert bench.natives.inbox == []
+
+
+def test_a_mail_that_makes_trouble_keeps_no_other(lead: Lead, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = lead.bench
+    lead.asks()
+    answer(bench.world, bench.caller(), "ada", "yes")
+    put = bench.natives.put
+
+    def broken(*_: object, **__: object) -> None:
+        raise Failed("the inbox is held by somebody else")
+
+    monkeypatch.setattr(bench.natives, "put", broken)
+    bench.natives.inbox.append(Mail(id="m2", sender="ada", text="I am stuck"))
+    for _ in range(2):
+        ((team, error),) = hear(bench.world, lambda *_: None)
+        assert (team, error.message) == ("web", "the inbox is held by somebody else")
+    assert [mail.id for mail in bench.natives.inbox] == ["m1"]
+    monkeypatch.setattr(bench.natives, "put", put)
+    lead.hear()
+    assert (len(lead.answers), bench.natives.inbox) == (1, [])
+    assert bench.kinds().count(Kind.USER_EVENT) == 1
+
+
+def test_words_that_could_not_be_dropped_are_told_once(lead: Lead, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lead.bench.natives, "drop", lambda *_: None)
+    lead.get("I am stuck")
+    lead.hear()
+    lead.get("I am stuck", id_="m2")
+    assert lead.bench.kinds().count(Kind.USER_EVENT) == 2
+
+
+def test_a_member_does_not_ask_without_an_end(lead: Lead, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("genie.services.ask.MOST_OPEN", 1)
+    lead.asks()
+    lead.bench.natives.inbox.append(replace(lead.bench.natives.inbox[0], id="m2", text=json.dumps(REQUEST)))
+    ((_, error),) = hear(lead.bench.world, lambda *_: None)
+    assert "requests open" in error.message
+
+
+def test_without_the_registry_nothing_is_dropped(lead: Lead, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*_: object) -> None:
+        raise RegistryAway("it is away")
+
+    monkeypatch.setattr(lead.bench.registry, "standings", away)
+    lead.bench.natives.inbox.append(Mail(id="m1", sender="ada", text="I am stuck"))
+    with pytest.raises(RegistryAway):
+        hear(lead.bench.world, lambda *_: None)
+    assert len(lead.bench.natives.inbox) == 1

@@ -238,6 +238,7 @@ def test_a_row_whose_template_is_gone_is_resumed_by_its_own_provider(bench: Benc
         ({"extra_args": ("a\0",)}, BadInput, "NUL"),
         ({"prompt": "ä" * (8 * 1024 * 1024 + 1)}, BadInput, "the limit is 16777216 bytes"),
         ({"description": "a\0"}, BadInput, "cannot keep"),
+        ({"skill": " "}, BadInput, "--skill says nothing"),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, dict) else None,
 )

@@ -372,6 +372,13 @@ def test_a_template_s_directories_cannot_be_seen_either(bench: Bench) -> None:
         run(bench, sandbox="", role="engineer")
 
 
+def test_a_program_of_genies_runs_in_no_sandbox(bench: Bench) -> None:
+    bench.providers.claude.name = "claude-sdk"
+    with pytest.raises(BadInput, match="provider claude-sdk runs in no sandbox"):
+        run(bench, sandbox="", worktree="")
+    assert (made(bench), bench.registry.find("ada")) == ([], None)
+
+
 def test_what_lies_in_the_workspace_can_be_seen(bench: Bench) -> None:
     run(bench, sandbox="", add_dirs=("/w", "/w/deep", "near"), mcp_config="mcp.json")
     run(bench, name="bob", sandbox="", mcp_config='{"mcpServers": {}}')

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from uuid import uuid4
 
 import pytest
 
@@ -10,6 +11,7 @@ from genie.domain.agent import Life
 from genie.domain.errors import Conflict, NotAllowed, NotFound, Survivors, TerminalAway
 from genie.domain.events import Kind
 from genie.domain.session import Standing
+from genie.domain.team import Team
 from genie.ports import Wanted, Worktree, WorktreeState
 from genie.services import roster, team_life
 from genie.services.team_life import (
@@ -23,6 +25,7 @@ from genie.services.team_life import (
 )
 from tests.services.bench import Bench
 from tests.services.machine import HOME
+from tests.services.registry import MemoryTx
 
 
 def names(bench: Bench, **wanted: object) -> list[str]:
@@ -125,6 +128,24 @@ def test_a_name_that_is_taken(bench: Bench) -> None:
     bench.team("shop")
     with pytest.raises(Conflict, match="'shop' is there already"):
         rename_team(bench.world, "web", "shop")
+
+
+def test_a_team_that_is_there_is_not_made_again(bench: Bench) -> None:
+    bench.team("web")
+    with pytest.raises(Conflict, match="'web' is there already"):
+        bench.team("web")
+
+
+def test_of_two_that_make_a_team_at_once_one_is_told(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    add = MemoryTx.add_team
+
+    def late(tx: MemoryTx, team: Team) -> None:
+        add(tx, replace(team, id=uuid4(), layout="vertical"))
+        add(tx, team)
+
+    monkeypatch.setattr(MemoryTx, "add_team", late)
+    with pytest.raises(Conflict, match="'web' is there already"):
+        bench.team("web", layout="mosaic")
 
 
 def test_an_archived_team_is_in_no_list_and_no_tier(bench: Bench) -> None:

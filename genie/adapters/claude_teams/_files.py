@@ -14,8 +14,9 @@ from genie.domain.errors import Failed
 
 STALE = 10.0
 """Seconds after which a lock that nobody has touched is nobody's; claude touches its own every 5 s."""
-PATIENCE = 12.0
-"""Seconds for which a lock is waited for: one that a crash has left is stale before."""
+PATIENCE = 4.0
+"""Seconds for which a lock is waited for: a runner waits 10 s for its launch. One that a crash has left is stale at a
+later try."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.005, 0.1
 FOLDER_MODE, FILE_MODE = 0o700, 0o600
 

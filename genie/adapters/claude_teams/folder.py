@@ -20,7 +20,8 @@ from genie.domain.native import LEAD, MARKER, Mail, Roll
 
 OLDEST = (2, 1, 328)
 """The oldest version that was seen to take members by its command line."""
-VERSION_PATIENCE = 20.0
+VERSION_PATIENCE = 4.0
+"""Seconds: a runner waits meanwhile, as it does for a lock."""
 _VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)")
 
 

@@ -61,7 +61,8 @@ MAILBOXES = (
     "select m.agent_id from messages m join agents a on a.id = m.agent_id where a.host = %(host)s"
     " and m.state in ('queued', 'delivering', 'delivered') and (m.state = 'delivering'"
     " or (m.state = 'queued' and (a.life in ('running', 'terminated') or a.desired = 'gone'))"
-    " or (m.state = 'delivered' and m.channel <> 'stdin' and a.session_id = m.session_id and a.life = 'running'))"
+    " or (m.state = 'delivered' and m.channel <> 'stdin' and a.session_id = m.session_id"
+    " and a.life in ('running', 'done', 'failed', 'terminated')))"
     " group by m.agent_id order by min(m.number)"
 )
 

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shlex
+import tempfile
 import tomllib
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -111,14 +112,22 @@ def _write(hooks: HookProgram, name: str) -> Path | None:
         if path.is_file() and path.read_text(encoding="utf-8") == said:
             return path
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        fresh = path.with_name(f".{name}.{os.getpid()}")
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(said)
-        fresh.replace(path)
+        _put(path, said)
     except (OSError, ValueError):
         return None
     return path
+
+
+def _put(path: Path, said: str) -> None:
+    """Whole, and for its owner only. Many spawns at once may do it."""
+    descriptor, hidden = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(said)
+        Path(hidden).replace(path)
+    except OSError:
+        Path(hidden).unlink(missing_ok=True)
+        raise
 
 
 # ---- codex ----------------------------------------------------------------------------------

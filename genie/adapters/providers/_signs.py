@@ -75,6 +75,11 @@ class ProviderSigns:
     def meter(self, provider: str, event: str, payload: str, *, at: datetime) -> Meter | None:
         return _metered(_object(payload), at) if (provider, event) == ("claude", "StatusLine") else None
 
+    def conversation(self, provider: str, payload: str) -> str | None:
+        path = _object(payload).get("transcript_path") if self.tells(provider) else None
+        good = isinstance(path, str) and path.endswith(".jsonl") and "\0" not in path and Path(path).is_absolute()
+        return path if good and isinstance(path, str) else None
+
     def title(self, provider: str, title: str, *, at: datetime) -> Evidence | None:
         # claude's are left out: until its first turn they are garbage, and they are the same while it waits.
         return titled_by_codex(title, at) if provider == "codex" else None

@@ -143,6 +143,8 @@ def _result(entry: Entry, state: State) -> Parsed:
 
 
 def _error(entry: Entry) -> str | None:
+    if (entry.text("terminal_reason") or "").startswith("aborted"):
+        return "interrupted"  # its list of errors holds a diagnostic of its own then
     errors = entry.record.get("errors")
     listed = "\n".join(str(error) for error in errors) if isinstance(errors, list) else ""
     return listed or entry.text("result") or entry.text("terminal_reason", "subtype")

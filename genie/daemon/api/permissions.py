@@ -18,6 +18,7 @@ from genie.daemon.api.peer import check_peer
 from genie.daemon.api.waiting import following
 from genie.daemon.api.wire import Answer
 from genie.domain.errors import GenieError
+from genie.domain.events import Event
 from genie.domain.permission import LONGEST_WAIT, Asked, PermissionRequest, State, Word, choices, granted
 from genie.services.answer import Entry, answer, entries
 from genie.services.ask import ask, concerned, expire, look, withdraw
@@ -143,6 +144,7 @@ async def _wait(here: Context, request: Request, made: PermissionRequest, after:
     loop, world = asyncio.get_running_loop(), here.world
     deadline = loop.time() + (made.until - made.asked_at).total_seconds()
     gone = asyncio.create_task(_disconnected(request))
+    following_one: asyncio.Future[list[Event] | None] | None = None
     try:
         pause = lambda: min(max(deadline - loop.time(), 0.0), LOOK_ANYWAY)  # noqa: E731
         async with following(here, after=after, pause=pause) as batches:
@@ -153,7 +155,6 @@ async def _wait(here: Context, request: Request, made: PermissionRequest, after:
                 following_one = asyncio.ensure_future(anext(batches, None))
                 await asyncio.wait({gone, following_one}, return_when=asyncio.FIRST_COMPLETED)
                 if gone.done():
-                    following_one.cancel()
                     return found, GONE
                 batch = following_one.result()
                 if batch is None:
@@ -163,6 +164,8 @@ async def _wait(here: Context, request: Request, made: PermissionRequest, after:
             return found, ""
     finally:
         gone.cancel()
+        if following_one:
+            following_one.cancel()
 
 
 async def _disconnected(request: Request) -> None:
