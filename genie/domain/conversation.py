@@ -56,6 +56,7 @@ class Said:
     call       id of a tool call                 tool, tool_kind, input, output, path, is_error
     status     a provider's word for its state   raw        a record that has no kind of its own, whole
     resets_at  ISO time of a limit's end         partial    the stream broke off in this message
+    last       the model has ended its turn with this message
     """
 
     kind: ConversationKind

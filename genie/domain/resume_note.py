@@ -83,7 +83,7 @@ def _after(turn: Turn, happened: Event) -> Turn:
         case Kind.USAGE_LIMIT_RESUMED:
             return replace(turn, over=False, limited=False)
     said = of_event(happened)
-    over = said is not None and said.says in (Activity.IDLE, Activity.ERROR)
+    over = payload.get("last") is True or (said is not None and said.says in (Activity.IDLE, Activity.ERROR))
     return replace(turn, over=over and not turn.limited, calls={} if over else turn.calls)
 
 
@@ -108,7 +108,7 @@ def is_unfinished(agent: Agent, turn: Turn) -> bool:
     told; what its conversation says, where nobody has, and where it is newer."""
     # A turn that took no longer than a moment is in its conversation alone: it was idle before, and again after it.
     later = turn.begun is not None and turn.begun > agent.activity_since and not (turn.over or turn.answered)
-    over = turn.over and turn.changed is not None and turn.changed > agent.activity_since
+    over = turn.over and turn.changed is not None and turn.changed >= agent.activity_since
     match agent.activity:
         case Activity.IDLE:
             return later

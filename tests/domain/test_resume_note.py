@@ -69,6 +69,8 @@ def test_a_prompt_begins_a_turn_and_its_result_ends_it() -> None:
     over = last_turn(said(user("do it"), (Kind.ASSISTANT_MESSAGE, {}), (Kind.SESSION_RESULT, {})))
     assert (over.prompt, over.over, over.changed) == ("do it", True, AT + timedelta(seconds=2))
     assert last_turn(said(user("do it"), (Kind.SESSION_RESULT, {"is_error": True}))).over
+    assert last_turn(said(user("do it"), (Kind.ASSISTANT_MESSAGE, {"last": True}))).over
+    assert not last_turn(said(user("do it"), (Kind.ASSISTANT_MESSAGE, {"last": True}), user("and this"))).over
     answered = last_turn(said(user("do it"), (Kind.ASSISTANT_MESSAGE, {})))
     assert (answered.over, answered.answered) == (False, True)
     assert not last_turn(said(user("do it"), (Kind.ASSISTANT_MESSAGE, {}), (Kind.TOOL_CALL, BASH))).answered
@@ -132,6 +134,7 @@ OVER = Turn(prompt="x", begun=AT, over=True, changed=AT)
         (Activity.WORKING, "registry: busy", 1, Turn(), True),
         (Activity.WORKING, "registry: busy", 1, OVER, True),
         (Activity.WORKING, "registry: busy", -1, OVER, False),
+        (Activity.WORKING, "registry: busy", 0, OVER, False),
         (Activity.PERMISSION, "hook: PermissionRequest", 1, OPEN, True),
         (Activity.QUESTION, "registry: waiting", 1, OPEN, True),
         (Activity.QUESTION, "start: a dialog", 1, Turn(), False),

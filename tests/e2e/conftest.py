@@ -11,6 +11,8 @@ from pathlib import Path
 
 import psutil
 import pytest
+from psycopg.errors import DeadlockDetected
+from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random
 
 from genie.client import Genie as Api
 from tests.e2e.dying import armed
@@ -84,14 +86,22 @@ def _clear(genie: Quick) -> None:
         with suppress(psutil.NoSuchProcess):
             process.kill()
     dsn = genie.env["GENIE_DATABASE_URL"]
-    tables = ", ".join(str(name) for (name,) in ask(dsn, TABLES))
-    ask(dsn, f"truncate {tables}")
+    _empty(dsn)
     for path in genie.directory.iterdir():
         if path.name not in OWN:
             _remove(path)
     for name in ("user", "project"):
         (genie.directory / name).mkdir()
     _clear_home(genie.home)
+
+
+@retry(
+    retry=retry_if_exception_type(DeadlockDetected), stop=stop_after_attempt(10), wait=wait_random(0, 0.1), reraise=True
+)
+def _empty(dsn: str) -> None:
+    """Its daemon may be writing what the agents' transcripts say."""
+    tables = ", ".join(str(name) for (name,) in ask(dsn, TABLES))
+    ask(dsn, f"truncate {tables}")
 
 
 def _clear_home(home: Path) -> None:

@@ -54,7 +54,7 @@ def test_a_group_is_told_and_who_tells_it_is_not(genie: Genie) -> None:
     assert heard(genie, sessions["bob"])[0].endswith(">hello</message>")
     until(lambda: len(heard(genie, sessions["cleo"])) == 1, within=30, what="what cleo hears")
     assert 'from="ada@red"' in heard(genie, sessions["cleo"])[0]
-    assert len(heard(genie, sessions["ada"])) == 1
+    until(lambda: len(heard(genie, sessions["ada"])) == 1, within=30, what="what ada was told")
     genie("input", "--team", "red", "as it is")
     until(lambda: heard(genie, sessions["bob"])[-1] == "as it is", within=30, what="the bare text")
     assert "there is no agent with the tag 'none'" in genie.refused("kill", "--tag", "none", code=3)

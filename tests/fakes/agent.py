@@ -98,10 +98,10 @@ class Transcript:
         with self.path.open("a", encoding="utf-8", errors="surrogateescape") as file:
             file.write(json.dumps({**record, "sessionId": self.session}, ensure_ascii=False) + "\n")
 
-    def message(self, role: str, content: object) -> None:
+    def message(self, role: str, content: object, **more: object) -> None:
         self.write(
             type=role,
-            message={"role": role, "content": content},
+            message={"role": role, "content": content, **more},
             uuid=str(uuid.uuid4()),
             timestamp=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             cwd=self.cwd,
@@ -116,7 +116,7 @@ class Transcript:
         self.message("user", text)
 
     def said(self, text: str) -> None:
-        self.message("assistant", [{"type": "text", "text": text}])
+        self.message("assistant", [{"type": "text", "text": text}], stop_reason="end_turn")
 
     def status(self, word: str) -> None:
         record = {

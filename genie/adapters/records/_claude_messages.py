@@ -67,7 +67,8 @@ def _model_block(entry: Entry, state: State, block: Record, message: Record) -> 
     kind, parent = str(block.get("type")), _parent(entry)
     common = {"message": words(message.get("id")), "model": words(message.get("model")), "parent": parent}
     if kind == "text":
-        return entry.said(Kind.ASSISTANT_MESSAGE, text=plain([block]), **common), state
+        last = message.get("stop_reason") == "end_turn" or None
+        return entry.said(Kind.ASSISTANT_MESSAGE, text=plain([block]), last=last, **common), state
     if kind == "thinking":
         return entry.said(Kind.REASONING, text=words(block.get("thinking")) or "", **common), state
     if kind == "redacted_thinking":
