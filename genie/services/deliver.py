@@ -116,9 +116,9 @@ def opening(world: World, found: Standing) -> bool:
 
 
 def _as_told(world: World, found: Standing) -> Agent:
-    """The agent, idle since when its program says so: nobody notes the change of a turn that was over in a moment."""
+    """The agent, at rest since when its program says so: nobody notes the change of a turn that was over in a moment."""
     agent = found.agent
-    since = world.channels.idle_since(found) if agent.activity is Activity.IDLE else None
+    since = world.channels.idle_since(found) if _rests(agent) else None
     return replace(agent, activity_since=since) if since and since > agent.activity_since else agent
 
 
@@ -343,8 +343,11 @@ def _unanswered(world: World, session: UUID, proof: int) -> int:
 
 def _is_over(agent: Agent, claimed: datetime | None) -> bool:
     """Whether its program has come to the end of a turn since. One that only stalls may go on."""
-    ended = agent.activity is Activity.IDLE or (agent.activity is Activity.ERROR and not stalled(agent))
-    return ended and claimed is not None and agent.activity_since > claimed
+    return _rests(agent) and claimed is not None and agent.activity_since > claimed
+
+
+def _rests(agent: Agent) -> bool:
+    return agent.activity is Activity.IDLE or (agent.activity is Activity.ERROR and not stalled(agent))
 
 
 def channels_for(world: World, found: Standing) -> Sequence[Channel]:

@@ -818,11 +818,11 @@ def test_turns_of_before_a_death_and_interrupts_answer_nothing(fed: Bench) -> No
     assert [kept(fed, one).answer for one in sent] == ["answer to one", "answer to two"]
 
 
-def reached(bench: Bench) -> Sent:
+def reached(bench: Bench, activity: Activity = Activity.IDLE) -> Sent:
     """A message that its reader has in its transcript."""
     echoes(bench)
     sent = said(bench, "how many?")
-    is_(bench, Activity.IDLE)
+    is_(bench, activity)
     brings(bench)
     brings(bench)
     assert state(bench, sent) is State.DELIVERED
@@ -842,6 +842,17 @@ def test_a_turn_that_ends_with_an_api_error_is_over_at_once(ada: Bench) -> None:
     found = kept(ada, sent)
     assert (found.state, found.answer, found.reason) == (State.ANSWERED, None, "API Error: 500 overloaded")
     assert told(ada, sent) == ["queued", "delivered", "answered"]
+
+
+def test_one_error_after_another_ends_its_turn_too(ada: Bench) -> None:
+    """The agent was in trouble before, and is again within a moment: nobody has noted that it worked meanwhile."""
+    sent = reached(ada, Activity.ERROR)
+    hears(ada, Kind.PROVIDER_STATUS, status="api_error", text="API Error: 500")
+    brings(ada)
+    assert state(ada, sent) is State.DELIVERED, "its program does not say that it rests"
+    ada.channels.idle = ada.clock.time
+    brings(ada)
+    assert (kept(ada, sent).state, kept(ada, sent).reason) == (State.ANSWERED, "API Error: 500")
 
 
 def test_an_error_after_which_it_went_on_is_none(ada: Bench) -> None:
