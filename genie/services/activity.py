@@ -34,6 +34,8 @@ from genie.services.dress import show_state
 from genie.services.world import World
 
 TRIES = 5
+EARLY = 20
+"""What hooks have told that is kept until the session's own thread is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,8 +44,8 @@ class Watched:
     `told` when its activity was written last; `fresh` says that its agent's row
     tells of no activity of a run before. `dialog` is what its configuration leads to at its start, `accepted` what was
     answered there, `moves` how often a choice was moved. `meter` is what its status line told last, `near` the limits
-    that were told of. `thread` is the provider's id of its session, where it is known, `title` what the pane's title
-    has told last."""
+    that were told of. `thread` is the provider's id of its session, where it is known, `early` what hooks have told of
+    threads before it was, `title` what the pane's title has told last."""
 
     run: Run
     provider: str
@@ -61,6 +63,7 @@ class Watched:
     meter: Meter | None = None
     near: tuple[Allowance, ...] = ()
     thread: str | None = None
+    early: tuple[Evidence, ...] = ()
     title: Activity | None = None
 
 
@@ -116,14 +119,27 @@ def hear(world: World, watched: Watched, said: Evidence) -> Watched:
 
 def hear_hook(world: World, watched: Watched, said: Evidence) -> Watched:
     """The same with what a hook has told; what is of another thread than the session's own tells nothing of it: helpers
-    end turns of their own. Raises RegistryAway."""
-    if said.thread and watched.thread is None:
-        sessions = world.registry.sessions(watched.run.agent)
-        known = next((one.provider_session for one in sessions if one.id == watched.run.session), None)
-        watched = replace(watched, thread=known)
-    if said.thread and watched.thread not in (None, said.thread):
+    have turns of their own, codex for the title of a session before its first turn is over. What is told of a thread
+    before the own one is known is heard as soon as it is. Raises RegistryAway."""
+    if not said.thread:
+        return hear(world, watched, said)
+    return _sorted(world, replace(watched, early=(*watched.early, said)[-EARLY:]))
+
+
+def _sorted(world: World, watched: Watched) -> Watched:
+    """The same, having heard what was told of its own thread, where that is known."""
+    if not watched.early:
         return watched
-    return hear(world, watched, said)
+    own = watched.thread
+    if own is None:
+        sessions = world.registry.sessions(watched.run.agent)
+        own = next((one.provider_session for one in sessions if one.id == watched.run.session), None)
+    if own is None:
+        return watched
+    early, watched = watched.early, replace(watched, thread=own, early=())
+    for said in early:
+        watched = hear(world, watched, said) if said.thread == own else watched
+    return watched
 
 
 def hear_title(world: World, signs: Signs, watched: Watched, title: str) -> Watched | None:
@@ -173,6 +189,7 @@ def tell(
     to look again if nobody tells anything. Raises RegistryAway, Stale when others change the agent all the time."""
     patience = patience or Patience()
     now = world.clock.now()
+    watched = _sorted(world, watched)
     watched = replace(watched, known=_looked(signs, watched, now=now))
     reading = judge(watched.known, patience, now=now)
     wait = _not_yet(watched, reading, patience, now=now)

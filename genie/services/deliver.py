@@ -116,7 +116,7 @@ def opening(world: World, found: Standing) -> bool:
 
 
 def _as_told(world: World, found: Standing) -> Agent:
-    """The agent, at rest since when its program says so: nobody notes the change of a turn that was over in a moment."""
+    """The agent, at rest since when its program says so: a turn that was over in a moment is a change nobody notes."""
     agent = found.agent
     since = world.channels.idle_since(found) if _rests(agent) else None
     return replace(agent, activity_since=since) if since and since > agent.activity_since else agent

@@ -254,12 +254,23 @@ def test_a_hook_of_another_thread_than_the_sessions_own_tells_nothing_of_it(benc
 
 
 def test_the_id_of_a_session_is_learned_late(bench: Bench, play: Play) -> None:
+    own = bench.session().provider_session
+    assert own is not None
     play.watched = replace(play.watched, thread=None)
     assert hooked(play, "another").thread == bench.session().provider_session
     assert hooked(play, "another").known.hook is None
     with bench.registry.begin() as tx:
         tx.save_session(replace(bench.session(), provider_session=None))
-    assert hooked(play, "another").known.hook is not None, "nobody knows better"
+    play.watched = hooked(play, "another")
+    play.watched = hooked(play, own)
+    assert play.watched.known.hook is None, "it may be a helper's"
+    play.watched, _ = tell(bench.world, play.told, play.watched)
+    assert play.watched.known.hook is None
+    with bench.registry.begin() as tx:
+        tx.save_session(replace(bench.session(), provider_session=own))
+    play.watched, _ = tell(bench.world, play.told, play.watched)
+    assert play.watched.known.hook is not None
+    assert (play.watched.known.hook.thread, play.watched.early) == (own, ())
 
 
 def test_a_title_is_heard_when_it_says_something_else(bench: Bench, play: Play) -> None:
