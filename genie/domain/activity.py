@@ -189,10 +189,15 @@ def _present(known: Known, patience: Patience, *, now: datetime) -> tuple[Eviden
 
 
 def _without(known: Known, patience: Patience, *, now: datetime) -> tuple[Evidence, datetime | None]:
-    """Where there is no registry: the newest word. Helpers of a `mute` program end turns of their own by the same hook:
-    its transcript, which tells of the end of each turn, has the last word about it after a moment."""
+    """Where there is no registry: the newest word. A program that has said that it is up, and begins no turn, waits for
+    one: members of a team of Claude Code's own have no entry there. Helpers of a `mute` program end turns of their own
+    by the same hook: its transcript, which tells of the end of each turn, has the last word about it after a moment."""
     hook, transcript = known.hook, known.transcript
     newest = max((one for one in (transcript, hook) if one is not None), key=lambda one: one.at)
+    if newest.says is Activity.STARTING:
+        due = newest.at + patience.start
+        up = replace(newest, at=due, says=Activity.IDLE, detail=f"{newest.detail}, and no turn since")
+        return (newest, due) if now < due else (up, None)
     if not known.mute or transcript is None or newest is transcript or newest.says is not Activity.IDLE:
         return newest, None
     due = newest.at + patience.settle

@@ -135,6 +135,16 @@ def test_the_end_of_a_helpers_turn_is_not_the_end_of_the_turn() -> None:
     assert read(*told, talk(6, I), now=60, mute=True).activity is I
 
 
+def test_a_program_that_is_up_and_begins_no_turn_waits_for_one() -> None:
+    up = hook(2, Activity.STARTING)
+    early = read(up, now=4.9)
+    assert (early.activity, early.again) == (Activity.STARTING, at(5))
+    late = read(up, now=5)
+    assert (late.activity, late.since, late.source, late.again) == (I, at(5), "hook: x, and no turn since", None)
+    assert read(up, talk(4, W), now=60).activity is W
+    assert read(up, entry(2.1, W), now=60).activity is W
+
+
 def test_an_entry_that_has_gone_tells_nothing() -> None:
     known = note(Known(started=T0), entry(1, W), now=at(2))
     assert without_registry(known).silent
