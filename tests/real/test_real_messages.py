@@ -239,11 +239,13 @@ def test_codex_gets_messages_by_paste_and_by_its_queue(genie: Genie, api: Api) -
     queued = sent(genie, "coder", text)
     until_state(genie, queued, *ARRIVED, within=60)
     mark = queued.replace("-", "")[:12]
-    assert f'<message from="user" id="{mark}">{text}</message>' in told(api)
+    written = f'<message from="user" id="{mark}">{text}</message>'
+    kit.until(lambda: written in told(api), what="the request")  # it is written down a moment before it is sent
     until_doing(genie, "coder", "idle")
     pasted = sent(genie, "coder", text)
     until_state(genie, pasted, *ARRIVED, within=30)
     mark = pasted.replace("-", "")[:12]
-    assert f'<message from="user" id="{mark}">{text}</message>' in told(api)
+    pasted_as = f'<message from="user" id="{mark}">{text}</message>'
+    kit.until(lambda: pasted_as in told(api), what="the request of the pasted one")
     answer = genie("send", "coder", "--ask", "--timeout", "60", "how many? [[text:17]]")
     assert answer == "17\n"
