@@ -377,7 +377,7 @@ def test_many_at_once(genie: Quick) -> None:
 def test_a_usage_limit_is_waited_for_and_the_conversation_goes_on(genie: Quick) -> None:
     row = run(genie, "--name", "limited", "--provider", "claude", "[[limit:3]] the task")
     until(lambda: genie.state("limited") == "dead", what="the limit")
-    assert "usage limit" in genie("explain", "limited")
+    until(lambda: "usage limit" in genie("explain", "limited"), what="the reason")
     genie("wait", "limited")
     said = genie("output", "limited")
     assert said.startswith('ok: <genie-resume agent="limited" reason="you had met a usage limit, which is over now"')
