@@ -86,6 +86,7 @@ def test_a_session_that_its_user_clears_goes_on_in_another_transcript(genie: Gen
     path, other = transcript(genie, row["session_id"]), str(uuid4())
     until(lambda: said(genie) == ["ok: hello"], what="the answer to the prompt")
     entry = genie.directory / "claude" / "sessions" / f"{row['pid']}.json"
+    until(lambda: json.loads(entry.read_text())["status"] == "idle", what="the end of the turn")
     entry.write_text(json.dumps(json.loads(entry.read_text()) | {"sessionId": other}))
     model = Model(path.with_name(f"{other}.jsonl"), other)
     model.say(1)
