@@ -89,6 +89,8 @@ def plan(world: World, tx: Tx, order: Order, scene: Scene) -> Planned:
     rules = scene.rules
     role = order.role or (agent.role if agent else order.name)
     template = world.templates.find(role, cwd=order.caller.cwd)
+    if template is None and order.role is not None and not (agent and agent.role == role):
+        raise _no_template(world, order, role)  # a slip of the pen would be an agent that knows nothing of its part
     resolution = _resolution(world, order, scene, role=role, template=template, row=agent)
     provider = world.providers.get(_provider_name(world, order, template, role, row))
     team = scene.team(resolution.team)
@@ -167,13 +169,13 @@ def _provider_name(world: World, order: Order, template: Template | None, role: 
         return row.agent.provider
     if order.assignment and order.role is None:
         return DEFAULT_PROVIDER
+    raise _no_template(world, order, role)
+
+
+def _no_template(world: World, order: Order, role: str) -> NotFound:
     names = [known.name for known in world.templates.all(cwd=order.caller.cwd)]
-    raise NotFound(
-        f"no template '{role}'",
-        hint=f"{nearest(role, names)} -- or give --role TEMPLATE, --provider, or a command after --",
-        kind="template",
-        name=role,
-    )
+    other = "leave out --role" if order.role else "give --role TEMPLATE, --provider, or a command after --"
+    return NotFound(f"no template '{role}'", hint=f"{nearest(role, names)} -- or {other}", kind="template", name=role)
 
 
 def _check_on_resume(order: Order, provider: Provider) -> None:

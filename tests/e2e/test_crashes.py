@@ -28,7 +28,7 @@ def whole(genie: Genie, name: str, *, starts: int) -> None:
     """The agent runs once, in one pane, on one session, and was started no more often than it should."""
     row = genie.until_state(name, "running")
     until(lambda: len(genie.starts()) == starts, what=f"{starts} starts")
-    assert mains(genie) == [row["pid"]]
+    until(lambda: mains(genie) == [row["pid"]], what="its process alone")
     assert [(pane, run) for pane, run, _ in genie.panes()] == [(row["pane"], row["run_id"])]
     assert not list((genie.home / "launch").iterdir())
     assert set(sessions(genie)) == {row["session_id"]}

@@ -10,6 +10,7 @@ import pytest
 from tests.e2e.dying import crash_at, points
 from tests.e2e.forest import Inside, events, line, root, rows, states, until_states
 from tests.fixtures.daemon import Genie, belonging
+from tests.fixtures.tmux import until
 
 LIVE = ["running"] * 4
 
@@ -22,7 +23,7 @@ def mains(genie: Genie) -> set[int]:
 def test_cascade_ends_all_leaves_first(genie: Genie) -> None:
     line(genie)
     pids = {row["pid"] for row in rows(genie).values()}
-    assert mains(genie) == pids
+    until(lambda: mains(genie) == pids, what="the processes of all")
     genie("kill", "a")
     assert states(genie) == ["terminated"] * 4
     assert mains(genie) == set()
@@ -86,7 +87,7 @@ def test_a_stop_suspends_all_and_the_resume_brings_all_back(genie: Genie) -> Non
     assert [after[name]["parent"] for name in "abcd"] == [None, "a", "b", "c"]
     assert events(genie, "a", "resume_claimed")[0]["payload"]["brings"] == "b, c, d"
     assert after["own"]["state"] == "suspended"
-    assert mains(genie) == {after[name]["pid"] for name in "abcd"}
+    until(lambda: mains(genie) == {after[name]["pid"] for name in "abcd"}, what="the processes of all")
     assert Inside(genie, "d").run("true").code == 0
 
 

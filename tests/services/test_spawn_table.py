@@ -203,6 +203,8 @@ def test_a_row_whose_template_is_gone_is_resumed_by_its_own_provider(bench: Benc
     bench.stop()
     bench.templates.known.clear()
     assert isinstance(bench.spawn(role=None).decision, Resume)
+    bench.stop()
+    assert isinstance(bench.spawn(role="engineer").decision, Resume), "which it has"
 
 
 # ---- what is refused, with nothing written ---------------------------------------------------
@@ -217,6 +219,8 @@ def test_a_row_whose_template_is_gone_is_resumed_by_its_own_provider(bench: Benc
         ({"parent": ""}, BadInput, "illegal parent name"),
         ({"team": "nobody"}, NotFound, "unknown team 'nobody'"),
         ({"role": "enginer"}, NotFound, "no template 'enginer'"),
+        ({"role": "enginer", "provider": "claude"}, NotFound, "no template 'enginer'"),
+        ({"role": "enginer", "command": ("ls",)}, NotFound, "no template 'enginer'"),
         ({"provider": "cloude"}, BadInput, "unknown provider"),
         ({"provider": "claude", "command": ("ls",)}, BadInput, "takes no command"),
         ({"parent": "nobody"}, NotFound, "unknown parent"),
