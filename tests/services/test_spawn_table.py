@@ -278,9 +278,10 @@ def test_a_missing_template_is_told_with_the_nearest(bench: Bench) -> None:
 
 def test_a_missing_template_is_told_though_the_team_is_known(bench: Bench) -> None:
     bench.team("red")
-    with pytest.raises(NotFound, match="no template 'enginer'") as refused:
-        bench.spawn(role="enginer", team="red")
-    assert "did you mean 'engineer'?" in refused.value.hint
+    for given in ({"role": "enginer"}, {"name": "enginer", "role": None}):
+        with pytest.raises(NotFound, match="no template 'enginer'") as refused:
+            bench.spawn(**given, team="red")
+        assert "did you mean 'engineer'?" in refused.value.hint
 
 
 # ---- others at the same time ----------------------------------------------------------------
