@@ -43,9 +43,11 @@ def heard(genie: Genie, session: str) -> list[str]:
 
 def arrived(said: str, waiting: set[str], unproven: set[str]) -> list[str]:
     """The messages in what an agent was told at once. A daemon that is killed right before Enter leaves its text in a
-    box that it cannot see, and the next one is typed behind it: two, of which neither is told to be delivered bare."""
+    box that it cannot see, and the next one is typed behind it: two, of which neither is told to be delivered bare.
+    So it is where an agent dies right before Enter, and is back within 50 ms: its program takes for a new line what
+    comes before it has set its terminal."""
     found: list[str] = []
-    for part in ENVELOPE.split(said):
+    for part in map(str.strip, ENVELOPE.split(said)):
         halves = [(part[:place], part[place:]) for place in range(1, len(part))]
         if part in waiting:
             found.append(part)
