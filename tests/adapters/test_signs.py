@@ -16,6 +16,7 @@ from genie.adapters.providers import HookProgram
 from genie.adapters.providers._codex_hooks import EVENTS as CODEX_EVENTS
 from genie.adapters.providers._codex_hooks import UNSEEN, hook_flags, toml
 from genie.adapters.providers._hooks import CLASSIC, EVENTS, notify_flag, renewed, settings_flag
+from genie.adapters.providers._rollouts import of_a_user
 from genie.adapters.providers._signs import ProviderSigns
 from genie.domain.activity import Source
 from genie.domain.agent import Activity
@@ -171,6 +172,40 @@ def test_the_hooks_of_codex_tell_of_which_thread_they_are(event: str, payload: s
     found = SIGNS.hook("codex", event, payload, at=NOW)
     assert found is not None
     assert found.thread == thread
+
+
+@pytest.mark.parametrize(
+    ("first", "thread"),
+    [
+        ({"type": "session_meta", "payload": {"id": "t1", "source": "cli"}}, ""),
+        ({"type": "session_meta", "payload": {"id": "t1", "source": {"subagent": "review"}}}, "t1"),
+        ({"type": "session_meta", "payload": {"id": "t1", "source": "exec"}}, "t1"),
+        ({"type": "session_meta", "payload": "none"}, "t1"),
+        ({"type": "other", "payload": {}}, "t1"),
+        ([], "t1"),
+        (None, "t1"),
+    ],
+)
+def test_a_hook_of_codex_whose_file_is_a_users_session_is_of_its_own(
+    tmp_path: Path, first: object, thread: str
+) -> None:
+    path = tmp_path / "rollout-1.jsonl"
+    payload = json.dumps({"session_id": "t1", "transcript_path": str(path)})
+    if first is not None:
+        path.write_text(json.dumps(first) + "\n{}\n")
+    found = SIGNS.hook("codex", "Stop", payload, at=NOW)
+    assert found is not None
+    assert found.thread == thread
+
+
+def test_a_file_that_an_agent_names_is_read_only_where_it_is_a_file(tmp_path: Path) -> None:
+    pipe, junk, endless = tmp_path / "pipe.jsonl", tmp_path / "junk.jsonl", tmp_path / "endless.jsonl"
+    os.mkfifo(pipe)
+    junk.write_bytes(b"\xff{\n")
+    with endless.open("wb") as file:
+        file.truncate(1 << 40)
+    for path in (pipe, junk, endless, tmp_path):
+        assert not of_a_user(path)
 
 
 @pytest.mark.parametrize(

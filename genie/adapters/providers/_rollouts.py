@@ -14,6 +14,8 @@ import psutil
 
 PATTERN = "rollout-*.jsonl"
 ID_LENGTH = 36
+FIRST_WITHIN = 1 << 20
+"""In how many bytes its first record is looked for, where others than codex may have written it."""
 PROMPT_WITHIN = 400
 """In how many records from the start the first prompt is looked for."""
 
@@ -26,6 +28,20 @@ def find_rollout(home: Path, session: str) -> Path | None:
     """The rollout of a session; the newest where there are several."""
     found = [path for path in (home / "sessions").glob(f"*/*/*/{PATTERN}") if rollout_id(path) == session]
     return max(found, default=None, key=lambda path: path.name)
+
+
+def of_a_user(path: Path) -> bool:
+    """Whether that file tells of itself that it is the rollout of a session, not of a helper; False while it is not
+    there. Any path is good, also one that nobody can vouch for."""
+    try:
+        if not path.is_file():
+            return False
+        with path.open("rb") as file:
+            first = json.loads(file.readline(FIRST_WITHIN))
+    except (OSError, ValueError, RecursionError):
+        return False
+    told = isinstance(first, dict) and first.get("type") == "session_meta" and isinstance(first.get("payload"), dict)
+    return told and not _is_helper(first["payload"])
 
 
 def held_rollouts(pid: int, home: Path) -> list[Path] | None:

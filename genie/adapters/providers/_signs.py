@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from genie.adapters.providers._registered import entry
+from genie.adapters.providers._rollouts import of_a_user
 from genie.adapters.providers._screens import shown_by_claude, titled_by_codex
 from genie.adapters.providers.claude import config_dir
 from genie.adapters.providers.codex import home
@@ -69,7 +70,9 @@ class ProviderSigns:
     def hook(self, provider: str, event: str, payload: str, *, at: datetime) -> Evidence | None:
         said = _object(payload)
         if provider == "codex":
-            return _of_codex(event, said, at)
+            found, path = _of_codex(event, said, at), self.conversation(provider, payload)
+            # What its own file tells to be no helper's needs no comparison with the session's thread.
+            return replace(found, thread="") if found and path and of_a_user(Path(path)) else found
         return _of_claude(event, said, at) if provider == "claude" else None
 
     def meter(self, provider: str, event: str, payload: str, *, at: datetime) -> Meter | None:
