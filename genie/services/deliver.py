@@ -30,6 +30,9 @@ CATCH_UP = timedelta(seconds=15)
 """How long a new daemon reads on before it says that there is no proof."""
 REACTS = timedelta(seconds=5)
 """Within this an idle program shows that Enter was pressed."""
+OUTLIVED = timedelta(seconds=10)
+"""Within this what was typed to a program that has died is in its transcript, or in that of the next one, which may
+have got it while it came up."""
 OPENS = timedelta(seconds=30)
 """Within this a program shows the prompt that it was started with."""
 SPEAKS = timedelta(seconds=3)
@@ -207,11 +210,15 @@ def _prove(world: World, found: Standing, message: Message, *, since: datetime) 
 
 
 def _was_left(world: World, found: Standing, message: Message, *, since: datetime, now: datetime) -> Run | None:
-    """Where a daemon before has died over it, and its program says of itself that it does nothing, the run: what that
-    was given is in its transcript by now, or never will be."""
-    if message.channel not in IN_BOX or message.claimed_at is None or message.claimed_at >= since:
+    """The run, where what its program was given is in the transcript by now, or never will be: another one has died
+    over what was typed to it, or a daemon over it, and the program says of itself that it does nothing."""
+    run, claimed = found.run, message.claimed_at
+    if message.channel not in IN_BOX or claimed is None or run is None:
         return None
-    return found.run if now >= since + REACTS and world.channels.idle_since(found) is not None else None
+    if claimed < run.created_at <= now - OUTLIVED:
+        return run
+    left = claimed < since <= now - REACTS
+    return run if left and world.channels.idle_since(found) is not None else None
 
 
 def _read_on(world: World, run: Run) -> None:

@@ -30,7 +30,7 @@ from genie.domain.events import Event, Kind
 from genie.domain.message import MOST_TRIES, PROOF, Channel, Message, State
 from genie.domain.session import Standing
 from genie.domain.tape import Tape
-from genie.services.deliver import CATCH_UP, DRAFT_PATIENCE, OPENS, REACTS, SPEAKS, deliver
+from genie.services.deliver import CATCH_UP, DRAFT_PATIENCE, OPENS, OUTLIVED, REACTS, SPEAKS, deliver
 from genie.services.inbox import inbox, letter, letters, whose
 from genie.services.order import Assignment
 from genie.services.run import run
@@ -934,6 +934,29 @@ def test_what_was_left_is_proved_by_what_nobody_has_read_yet(ada: Bench) -> None
         ada.recordings.say(SAID, ConversationKind.USER_MESSAGE, text=text)
     brings(ada)
     assert (told(ada, sent)[1], len(given(ada))) == ("delivered", 1)
+
+
+@pytest.mark.parametrize("arrived", [False, True])
+def test_what_was_typed_to_one_that_has_died_holds_up_the_next_for_some_seconds(ada: Bench, arrived: bool) -> None:
+    ada.clock.advance(CATCH_UP)
+    sent, after = said(ada, "one"), said(ada, "two")
+    is_(ada, Activity.IDLE)
+    brings(ada)
+    ada.clock.advance(SECOND)
+    ada.stop()
+    ada.resume()
+    is_(ada, Activity.IDLE)
+    ada.providers.claude.transcripts[ada.session().id] = SAID
+    ada.clock.advance(OUTLIVED - timedelta(milliseconds=1))
+    brings(ada)
+    assert (state(ada, sent), state(ada, after)) == (State.DELIVERING, State.QUEUED)
+    if arrived:
+        ada.recordings.say(SAID, ConversationKind.USER_MESSAGE, text=ada.channels.given[0][2])
+    ada.clock.advance(timedelta(milliseconds=1))
+    brings(ada)
+    assert state(ada, sent) is (State.ANSWERED if arrived else State.UNPROVEN)
+    brings(ada)
+    assert given(ada) == ["one", "two"]
 
 
 # ---- inboxes --------------------------------------------------------------------------------
