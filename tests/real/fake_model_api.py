@@ -9,6 +9,7 @@ What it answers is chosen by directives in the user's own prompt:
     [[bash:echo hi]]          a tool call that runs a shell command
     [[write:/tmp/a|content]]  a Write tool call (claude)        [[read:/tmp/a]]  a Read tool call (claude)
     [[tool:NAME {json}]]      any tool call
+    [[both:NAME {json}|NAME {json}]]  several in one answer
     [[slow:5]]                the text streamed over 5 s        [[slow:5:some text]]
     [[think:2]]               2 s of thinking, then a text (claude)
     [[hang]] [[hang:30]]      nothing at all, for ever or 30 s  [[stall]] [[stall:30]]  a start, then silence

@@ -304,6 +304,12 @@ class ResponseReply:
         self.wire.whole(429, {"error": error})
 
 
+def _call(reply: Reply, calls: Sequence[str]) -> None:
+    for call in calls:
+        name, _, written = call.strip().partition(" ")
+        reply.tool(name, json.loads(written or "{}"))
+
+
 def say(directive: Directive, reply: Reply, result: str) -> None:
     """The content of an answer that comes through."""
     argument = directive.arg
@@ -322,9 +328,8 @@ def say(directive: Directive, reply: Reply, result: str) -> None:
             reply.tool("Write", {"file_path": path, "content": content})
         case "read":
             reply.tool("Read", {"file_path": argument})
-        case "tool":
-            name, _, written = argument.strip().partition(" ")
-            reply.tool(name, json.loads(written or "{}"))
+        case "tool" | "both":
+            _call(reply, argument.split("|") if directive.name == "both" else [argument])
         case "refuse":
             reply.text("I cannot help with that.")
             reply.stop = "refusal"

@@ -11,7 +11,7 @@ from typing import Any
 Body = dict[str, Any]
 """A JSON object as a client sent it."""
 
-_SAID = frozenset({"text", "bash", "write", "read", "tool", "slow", "think", "warn", "refuse", "maxtokens"})
+_SAID = frozenset({"text", "bash", "both", "write", "read", "tool", "slow", "think", "warn", "refuse", "maxtokens"})
 _FAULTS = frozenset({"hang", "stall", "drop", "http", "limit", "sseerror", "badauth", "toolong"})
 KNOWN = _SAID | _FAULTS
 _OPEN = re.compile(r"\[\[([a-z]+)(?=[:\]])")

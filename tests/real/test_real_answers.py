@@ -52,6 +52,10 @@ def over(genie: Genie, state: str) -> dict[str, Any]:
     return kit.until(there, what=f"a request that is {state}")[0]
 
 
+def state_of(genie: Genie, message: str) -> str:
+    return next(str(row["state"]) for row in genie.json("inbox", "engineer") if row["id"] == message)
+
+
 def idle(genie: Genie) -> None:
     until_doing(genie, "engineer", "idle")
 
@@ -119,6 +123,25 @@ def test_a_dialog_that_is_answered_in_the_pane_withdraws_the_request(genie: Geni
     assert "answered in its pane" in over(genie, "withdrawn")["reason"]
     assert "answered in its pane" in genie.refused("answer", "engineer", "no", code=6)
     idle(genie)
+
+
+@needs_claude
+def test_two_that_are_asked_at_once_are_answered_one_by_one(genie: Genie) -> None:
+    asks = [json.dumps({"url": f"http://127.0.0.{number}:9/", "prompt": "read"}) for number in (1, 2)]
+    ask(genie, f"do it [[both:WebFetch {asks[0]}|WebFetch {asks[1]}]]")
+    kit.until(lambda: len(genie.api.requests("engineer")) == 2, what="both")
+    first, second = sorted(genie.api.requests("engineer"), key=lambda request: str(request["line"]))
+    kit.until(lambda: "1 of 2" in genie.screen("engineer"), what="the dialogs")
+    assert "asks 2 things" in genie.refused("answer", "engineer", "yes", code=4)
+    message = genie.json("send", "engineer", "hello")["id"]
+    genie("answer", "engineer", "no", "--id", second["id"][:8])
+    kit.until(lambda: "1 of 2" not in genie.screen("engineer"), what="one dialog")
+    assert [request["id"] for request in genie.api.requests("engineer")] == [first["id"]]
+    assert (genie.agent("engineer")["activity"], state_of(genie, message)) == ("permission", "queued")
+    genie("answer", "engineer", "no")
+    kit.until(lambda: state_of(genie, message) == "answered", what="the message, after both")
+    states = {request["id"]: request["state"] for request in genie.api.requests("engineer", everything=True)}
+    assert states == {first["id"]: "denied", second["id"]: "denied"}
 
 
 @needs_claude
