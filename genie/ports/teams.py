@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from genie.domain.agent import Agent
 from genie.domain.team import Team
 from genie.domain.template import Kept, Template
 
@@ -23,9 +24,9 @@ class TeamsTx(Protocol):
         """Write all of it but its name."""
         ...
 
-    def rename_team(self, old: str, team: Team) -> None:
+    def rename_team(self, old: str, team: Team) -> list[Agent]:
         """Put this team, with an id of its own, in the place of `old`: all its agents are moved, and who has read one
-        before finds it stale."""
+        before finds it stale. Those that are not terminated, as they are now, in the order of their names."""
         ...
 
     def keep_template(self, template: Template, *, host: str) -> None:

@@ -140,11 +140,16 @@ def _release(world: World, standing: Standing, pane: PaneIdentity, *, interrupte
     world.launches.release(
         run.id,
         argv=argv,
-        env=environment | joined | {"GENIE_RUN_ID": str(run.id), "GENIE_AGENT_TOKEN": _token(world, run)},
+        env=environment | joined | _of_run(world, standing.agent, run),
         cwd=session.launch.cwd,
         attend=_attend(world, session, run, session.attend) if session.attend else None,
     )
     world.launches.told(run.id)
+
+
+def _of_run(world: World, agent: Agent, run: Run) -> dict[str, str]:
+    """What is another with each run; its team may have got another name since the session was made."""
+    return {"GENIE_RUN_ID": str(run.id), "GENIE_AGENT_TOKEN": _token(world, run), "GENIE_TEAM": agent.team}
 
 
 def _attend(world: World, session: Session, run: Run, attend: Attend) -> dict[str, object]:

@@ -85,7 +85,6 @@ def _move(world: World, found: Standing, into: Team, *, tier: int | None) -> Age
             saved = tx.save_agent(_in_team(current.agent, into, tier))
             was = current.agent.team
             tx.record(event(Kind.MOVED, saved, current.run, at=now, team=into.name, was=was))
-        _tell_environment(world, saved)
         show_state(world, saved, current.run)
     return saved
 
@@ -108,52 +107,43 @@ def _take_lead_away(tx: Tx, agent: Agent, now: datetime) -> None:
         tx.record(Event(kind=Kind.TEAM_CHANGED, at=now, payload=told))
 
 
-def _tell_environment(world: World, agent: Agent) -> None:
-    """Its next run has the new team in GENIE_TEAM; the present one keeps what it was started with."""
-    if agent.session:
-        environment = world.launches.environment(agent.session)
-        if environment:
-            world.launches.keep_environment(agent.session, environment | {"GENIE_TEAM": agent.team})
-
-
 # ---- its name, and putting it away ---------------------------------------------------------
 
 
 def rename_team(world: World, old: str, new: str) -> Team:
     """Raises BadInput, NotFound, Conflict where the name is taken, NotAllowed while one of its agents lives: that
-    knows its team by the old name."""
+    knows its team by the old name. Raises Stale where an agent is spawned into it at the same time."""
     check_name("team", new)
     team = find_team(world, old)
-    _refuse_live(world, team, "rename")
+    _refuse_live(_agents(world, team), team, "rename")
     session = tmux_name(new) if team.tmux_session == tmux_name(old) else team.tmux_session
     renamed = replace(team, id=world.ids.new(), name=new, tmux_session=session)
+    world.fault("rename.looked")
     with world.registry.begin() as tx:
         if tx.team(new):
             raise Conflict(f"team '{new}' is there already", hint=f"genie team show {new}")
-        tx.rename_team(old, renamed)
-        now = world.clock.now()
-        tx.record(Event(kind=Kind.TEAM_RENAMED, at=now, payload={"team": new, "was": old}))
-    for standing in members(world, new):
-        _follow(world, standing.agent, team, renamed)
+        moved = tx.rename_team(old, renamed)
+        _refuse_live(moved, team, "rename")  # who came to life since
+        for agent in moved:
+            tx.save_agent(_following(agent, team, renamed))
+        tx.record(Event(kind=Kind.TEAM_RENAMED, at=world.clock.now(), payload={"team": new, "was": old}))
     return renamed
 
 
-def _follow(world: World, agent: Agent, team: Team, renamed: Team) -> None:
-    """Have an agent's next pane made in the place of the team's new name."""
+def _following(agent: Agent, team: Team, renamed: Team) -> Agent:
+    """The agent, whose next pane is made in the place of the team's new name."""
     placement = agent.placement
     if placement.session == team.tmux_session:
         placement = replace(placement, session=renamed.tmux_session)
     if placement.window == tmux_name(team.name):
         placement = replace(placement, window=tmux_name(renamed.name))
-    with world.registry.begin() as tx:
-        tx.save_agent(replace(agent, placement=placement))
-    _tell_environment(world, agent)
+    return replace(agent, placement=placement)
 
 
 def archive_team(world: World, name: str) -> Team:
     """Put a team away: neither lists nor tiers know it. Raises NotFound, NotAllowed while one of its agents lives."""
     team = find_team(world, name)
-    _refuse_live(world, team, "archive")
+    _refuse_live(_agents(world, team), team, "archive")
     if team.archived_at:
         return team
     return _put(world, replace(team, archived_at=world.clock.now()), Kind.TEAM_ARCHIVED)
@@ -172,8 +162,12 @@ def _put(world: World, team: Team, kind: Kind) -> Team:
     return team
 
 
-def _refuse_live(world: World, team: Team, verb: str) -> None:
-    live = [one.agent.name for one in members(world, team.name) if one.agent.life in STOPPABLE]
+def _agents(world: World, team: Team) -> list[Agent]:
+    return [one.agent for one in members(world, team.name)]
+
+
+def _refuse_live(agents: Sequence[Agent], team: Team, verb: str) -> None:
+    live = [agent.name for agent in agents if agent.life in STOPPABLE]
     if live:
         shown = ", ".join(live[:5]) + (", …" if len(live) > 5 else "")
         raise NotAllowed(

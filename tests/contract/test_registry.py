@@ -311,12 +311,21 @@ def test_a_team_is_renamed_with_all_its_agents(registry: Registry) -> None:
     spawn(registry, "joe", team="blue")
     shop = a_team("shop", id=uuid4(), tmux_session="yard")
     with registry.begin() as tx:
-        tx.rename_team("red", shop)
+        moved = tx.rename_team("red", shop)
+        assert moved == [replace(ada.agent, team="shop", version=ada.agent.version + 1)]
     assert [team.name for team in registry.teams()] == ["blue", "shop"]
     found = {one.agent.name: one.agent.team for one in registry.roster(Wanted(all=True))}
     assert found == {"ada": "shop", "eve": "shop", "joe": "blue"}
     with pytest.raises(Stale), registry.begin() as tx:
         tx.save_agent(ada.agent)
+
+
+def test_who_joins_a_team_that_was_renamed_meanwhile_is_stale(registry: Registry) -> None:
+    ada = spawn(registry)
+    with pytest.raises(Stale), registry.begin() as tx:
+        tx.save_agent(replace(ada.agent, team="gone"))
+    with registry.begin() as tx:
+        assert tx.standing("ada") == ada
 
 
 def test_templates_are_kept_by_the_host_that_has_their_files(registry: Registry) -> None:

@@ -93,7 +93,7 @@ class Store:
         """What points at something must find it, once a transaction ends."""
         for agent in self.agents.values():
             if agent.team not in self.teams:
-                raise Conflict(f"the registry does not take it: no team {agent.team}")
+                raise Stale("its team was renamed at the same time")
             for id_, table in ((agent.session, self.sessions), (agent.run, self.runs), (agent.parent, self.agents)):
                 if id_ is not None and id_ not in table:
                     raise Conflict(f"the registry does not take it: '{agent.name}' points at nothing")
@@ -255,11 +255,13 @@ class MemoryTx(MemorySchedulesTx, MemoryMessagesTx, MemoryPermissionsTx):
     def save_team(self, team: Team) -> None:
         self.store.teams[team.name] = team
 
-    def rename_team(self, old: str, team: Team) -> None:
+    def rename_team(self, old: str, team: Team) -> list[Agent]:
         self.add_team(team)
         for agent in [one for one in self.store.agents.values() if one.team == old]:
             self.store.agents[agent.id] = replace(agent, team=team.name, version=agent.version + 1)
         del self.store.teams[old]
+        moved = [one for one in self.store.agents.values() if one.team == team.name and one.life is not Life.TERMINATED]
+        return sorted(moved, key=lambda one: one.name)
 
     def keep_template(self, template: Template, *, host: str) -> None:
         self.store.templates[template.source] = template

@@ -24,9 +24,9 @@ ELSEWHERE = {
     *("schedule.before_add", "schedule.added", "schedule.before_claim", "schedule.claimed"),
     *("send.committed", "deliver.claimed", "deliver.handed", "deliver.settled"),
     *("ask.committed", "answer.committed"),
-    "native.answered",
+    *("native.answered", "rename.looked"),
 }
-"""Points that are died at in tests of their own: take_in, schedules, messages, answers, native."""
+"""Points that are died at in tests of their own: take_in, schedules, messages, answers, native, team_life."""
 UNWRITTEN = {"spawn.before_commit", "resume.before_commit"}
 """Killed here, nothing has been asked for yet: the command failed in its caller's hands."""
 

@@ -23,7 +23,7 @@ from genie.services.team_life import (
     rename_team,
     unarchive_team,
 )
-from tests.services.bench import Bench
+from tests.services.bench import Bench, env_of
 from tests.services.machine import HOME
 from tests.services.registry import MemoryTx
 
@@ -43,7 +43,9 @@ def test_an_agent_is_moved_into_a_team(bench: Bench) -> None:
     assert (moved.placement.session, moved.placement.window, moved.placement.layout) == ("yard", "web", "vertical")
     assert bench.events()[-1].payload == {"team": "web", "was": "ada"}
     assert bench.events()[-1].kind is Kind.MOVED
-    assert bench.world.launches.environment(bench.session().id)["GENIE_TEAM"] == "web"
+    bench.stop("ada")
+    bench.resume("ada")
+    assert env_of(bench)["GENIE_TEAM"] == "web"
     assert add_member(bench.world, "web", "ada") == bench.agent()
     assert bench.kinds().count(Kind.MOVED) == 1
 
@@ -107,9 +109,31 @@ def test_a_team_gets_another_name_with_all_that_is_in_it(bench: Bench) -> None:
     assert {agent.team for agent in bench.registry.store.agents.values()} == {"shop"}
     ada, bob = bench.agent("ada").placement, bench.agent("bob").placement
     assert (ada.session, ada.window, bob.session, bob.window) == ("shop", "shop", "shop", "own")
-    assert bench.world.launches.environment(bench.session("ada").id)["GENIE_TEAM"] == "shop"
     assert bench.resume("ada").agent.team == "shop"
+    assert env_of(bench)["GENIE_TEAM"] == "shop"
     assert [e.payload for e in bench.registry.log if e.kind is Kind.TEAM_RENAMED] == [{"team": "shop", "was": "web"}]
+
+
+@pytest.mark.parametrize("name", ["ada", "bob"])
+def test_a_team_in_which_one_comes_to_life_meanwhile_keeps_its_name(bench: Bench, name: str) -> None:
+    bench.team("web")
+    bench.spawn("ada", team="web")
+    bench.stop("ada")
+    bench.switch.meanwhile["rename.looked"] = lambda: bench.spawn(name, team="web")
+    with pytest.raises(NotAllowed, match=f"live agents: {name}"):
+        rename_team(bench.world, "web", "shop")
+    assert [team.name for team in bench.registry.teams()] == ["web"]
+    assert {agent.team for agent in bench.registry.store.agents.values()} == {"web"}
+
+
+def test_a_daemon_that_dies_over_a_new_name_has_done_nothing(bench: Bench) -> None:
+    bench.team("web")
+    bench.spawn("ada", team="web")
+    bench.stop("ada")
+    bench.dies_at("rename.looked", lambda: rename_team(bench.world, "web", "shop"))
+    bench.restart()
+    assert (bench.agent("ada").team, [team.name for team in bench.registry.teams()]) == ("web", ["web"])
+    assert rename_team(bench.world, "web", "shop").name == "shop"
 
 
 def test_a_session_that_was_chosen_keeps_its_name(bench: Bench) -> None:

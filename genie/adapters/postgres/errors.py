@@ -22,6 +22,7 @@ IN_THE_WAY = {
     "schedules_name_key": "a schedule of that name is there already",
     "schedule_fires_pkey": "that due time has been dealt with already",
 }
+TEAM_GONE = "agents_team_fkey"
 
 
 @contextmanager
@@ -54,6 +55,8 @@ def _of_psycopg(error: psycopg.Error) -> GenieError:
     if isinstance(error, psycopg.errors.UniqueViolation):
         constraint = error.diag.constraint_name or ""
         return Conflict(IN_THE_WAY.get(constraint, f"it is there already ({constraint})"), constraint=constraint)
+    if error.diag.constraint_name == TEAM_GONE:
+        return Stale("its team was renamed at the same time", hint="try again")
     if isinstance(error, psycopg.IntegrityError):
         return Conflict(f"the registry does not take it: {_first_line(error)}", constraint=error.diag.constraint_name)
     if state in ("42P01", "42703", "42883", "3F000"):

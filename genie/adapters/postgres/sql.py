@@ -56,6 +56,11 @@ STANDING_TABLES = (
 )
 STANDING = f"select {STANDING_COLUMNS} from {STANDING_TABLES}"  # noqa: S608
 
+MOVE_AGENTS = (
+    "with moved as (update agents set team = %(name)s, version = version + 1 where team = %(old)s returning *)"  # noqa: S608
+    f" select {_columns('a', AGENT)} from moved a where a.life <> 'terminated' order by a.name"
+)
+
 STANDING_OF_NAME = f"{STANDING} where a.name = %(name)s and a.life <> 'terminated'"
 STANDING_OF = f"{STANDING} where a.id = %(id)s"
 TAPE = "t.session_id, t.provider, t.path, t.form, t.position, t.state"

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 from genie.adapters.postgres import rows, tables
 from genie.adapters.postgres._statements import Reads, Writes
+from genie.adapters.postgres.sql import MOVE_AGENTS
+from genie.domain.agent import Agent
 from genie.domain.team import Team
 from genie.domain.template import Kept, Template
 
@@ -23,7 +25,6 @@ ADD_TEAM = (
     " on conflict (name) do nothing"
 )
 SAVE_TEAM = f"update teams set {_ASSIGN} where name = %(name)s"  # noqa: S608
-MOVE_AGENTS = "update agents set team = %(name)s, version = version + 1 where team = %(old)s"
 REMOVE_TEAM = "delete from teams where name = %(old)s"
 
 KEEP_TEMPLATE = (
@@ -54,10 +55,11 @@ class TeamsTx(Writes):
     def save_team(self, team: Team) -> None:
         self._write(SAVE_TEAM, rows.of_team(team))
 
-    def rename_team(self, old: str, team: Team) -> None:
+    def rename_team(self, old: str, team: Team) -> list[Agent]:
         self.add_team(team)
-        self._write(MOVE_AGENTS, {"name": team.name, "old": old})
+        moved = self._fetch(MOVE_AGENTS, {"name": team.name, "old": old})
         self._write(REMOVE_TEAM, {"old": old})
+        return [rows.to_agent(row) for row in moved]
 
     def keep_template(self, template: Template, *, host: str) -> None:
         self._write(KEEP_TEMPLATE, rows.of_template(template) | {"host": host})
