@@ -18,8 +18,7 @@ from genie.domain.events import Event, Kind
 from genie.domain.result import Need
 from genie.domain.resume import Policy
 from genie.domain.session import Attend, Launch, PaneIdentity, Run, ServerIdentity, Session, Standing
-from genie.domain.team import Team, TierAnswer
-from genie.domain.template import Template
+from genie.domain.team import TierAnswer
 from genie.domain.tree import Limits, read_wish, write_limits
 
 Row = Sequence[Any]
@@ -193,13 +192,6 @@ def _of_pane(pane: PaneIdentity | None) -> dict[str, object]:
     )
 
 
-def of_template(template: Template) -> dict[str, object]:
-    fields = asdict(template)
-    kept = {name: fields.pop(name) for name in ("source", "name", "scope", "checksum", "prompt")}
-    fields["spawn"] = write_limits(template.spawn)
-    return kept | {"scope": template.scope.value, "fields": to_json(fields)}
-
-
 def of_event(event: Event) -> tuple[object, ...]:
     return (event.kind.value, event.at, event.agent, event.session, event.run, to_jsonb(event.payload))
 
@@ -364,43 +356,6 @@ def to_run(row: Row) -> Run:
         missed=missed or 0,
         token=token,
     )
-
-
-def to_team(row: Row) -> Team:
-    (
-        id_,
-        name,
-        lead,
-        tmux_session,
-        layout,
-        cwd,
-        created_at,
-        spawn,
-        archived_at,
-        disbanded_at,
-        native,
-        repo,
-        worktrees,
-    ) = row
-    return Team(
-        id=id_,
-        name=name,
-        lead=lead,
-        tmux_session=tmux_session,
-        layout=layout,
-        cwd=cwd,
-        created_at=created_at,
-        spawn=read_wish(spawn),
-        archived_at=archived_at,
-        disbanded_at=disbanded_at,
-        native=native,
-        repo=repo,
-        worktrees=worktrees,
-    )
-
-
-def of_team(team: Team) -> dict[str, object]:
-    return asdict(team) | {"spawn": to_json(write_limits(team.spawn))}
 
 
 def to_event(row: Row) -> Event:

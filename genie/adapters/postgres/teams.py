@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 
 from genie.adapters.postgres import rows, tables
 from genie.adapters.postgres._statements import Reads, Writes
@@ -10,6 +11,7 @@ from genie.adapters.postgres.sql import MOVE_AGENTS
 from genie.domain.agent import Agent
 from genie.domain.team import Team
 from genie.domain.template import Kept, Template
+from genie.domain.tree import read_wish, write_limits
 
 _COLUMNS = [column.name for column in tables.teams.columns]
 _SET = [name for name in _COLUMNS if name != "name"]
@@ -47,13 +49,13 @@ class TeamsTx(Writes):
 
     def team(self, name: str) -> Team | None:
         found = self._fetch(TEAM_OF_NAME, {"name": name})
-        return rows.to_team(found[0]) if found else None
+        return _to_team(found[0]) if found else None
 
     def add_team(self, team: Team) -> None:
-        self._write(ADD_TEAM, rows.of_team(team))
+        self._write(ADD_TEAM, _of_team(team))
 
     def save_team(self, team: Team) -> None:
-        self._write(SAVE_TEAM, rows.of_team(team))
+        self._write(SAVE_TEAM, _of_team(team))
 
     def rename_team(self, old: str, team: Team) -> list[Agent]:
         self.add_team(team)
@@ -62,7 +64,7 @@ class TeamsTx(Writes):
         return [rows.to_agent(row) for row in moved]
 
     def keep_template(self, template: Template, *, host: str) -> None:
-        self._write(KEEP_TEMPLATE, rows.of_template(template) | {"host": host})
+        self._write(KEEP_TEMPLATE, _of_template(template) | {"host": host})
 
     def forget_template(self, source: str, *, host: str) -> None:
         self._write(FORGET_TEMPLATE, {"source": source, "host": host})
@@ -72,7 +74,26 @@ class Teams(Reads):
     """`genie.ports.teams.Teams`, over the connections of the registry that it is a part of."""
 
     def teams(self) -> list[Team]:
-        return [rows.to_team(row) for row in self._fetch(TEAMS, {})]
+        return [_to_team(row) for row in self._fetch(TEAMS, {})]
 
     def templates(self, host: str) -> list[Kept]:
         return [Kept(*row) for row in self._fetch(TEMPLATES, {"host": host})]
+
+
+# ---- rows -----------------------------------------------------------------------------------
+
+
+def _to_team(row: rows.Row) -> Team:
+    values = dict(zip(_COLUMNS, row, strict=True))
+    return Team(**values | {"spawn": read_wish(values["spawn"])})
+
+
+def _of_team(team: Team) -> dict[str, object]:
+    return asdict(team) | {"spawn": rows.to_json(write_limits(team.spawn))}
+
+
+def _of_template(template: Template) -> dict[str, object]:
+    fields = asdict(template)
+    kept = {name: fields.pop(name) for name in ("source", "name", "scope", "checksum", "prompt")}
+    fields["spawn"] = write_limits(template.spawn)
+    return kept | {"scope": template.scope.value, "fields": rows.to_json(fields)}
