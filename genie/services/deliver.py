@@ -336,7 +336,8 @@ def _end_of_turn(world: World, found: Standing, session: UUID, proof: int) -> Ev
 
 def _unanswered(world: World, session: UUID, proof: int) -> int:
     """How many messages its process has still to answer up to that one, which counts. What a process has left
-    unanswered that died is no turn any more, and what the program writes itself is none."""
+    unanswered that died is no turn any more, and what the program writes itself is none. What it has taken in is
+    answered at once, also where that was during the turn of another."""
     left, run = 0, None
     for event in _read(world, Stretch(session=session, kinds=_TAKEN, before=proof + 1)):
         if event.run != run:
@@ -344,7 +345,7 @@ def _unanswered(world: World, session: UUID, proof: int) -> int:
         if event.kind is Kind.SESSION_RESULT:
             left = max(left - 1, 0)
         elif not event.payload.get("synthetic"):
-            left += 1
+            left = 1 if event.payload.get("taken") else left + 1
     return max(left, 1)
 
 

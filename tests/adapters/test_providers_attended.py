@@ -141,7 +141,7 @@ def test_claude_gets_what_a_task_wants(bin_dir: Path, schema: str) -> None:
 
 def test_claude_streams(bin_dir: Path) -> None:
     given = attended("claude", bin_dir, STREAMING, prompt="two\nlines")
-    assert given.plan.argv[1:7] == (*PRINT, "--input-format", "stream-json")
+    assert given.plan.argv[1:8] == (*PRINT, "--input-format", "stream-json", "--replay-user-messages")
     assert given.plan.env == (("CLAUDE_CODE_EMIT_SESSION_STATE_EVENTS", "1"),)
     assert given.keep_open
     assert given.stdin is not None

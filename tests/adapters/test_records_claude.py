@@ -188,7 +188,10 @@ def test_clearing_begins_another_session() -> None:
     told = read("claude-stream-streaming")
     first, second = told.of(K.SESSION_STARTED)
     assert second["before"] == first["provider_session"]
-    assert [message["text"] for message in told.of(K.USER_MESSAGE)] == ["one", "two"]
+    assert [(message["text"], message.get("taken")) for message in told.of(K.USER_MESSAGE)] == [
+        ("one", True),
+        ("two", True),
+    ]
     caveat, command, spoken = read("claude-transcript-clear").of(K.USER_MESSAGE)
     assert (caveat["synthetic"], command["command"], spoken) == (True, True, {"text": "after clear"})
 

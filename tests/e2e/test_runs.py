@@ -269,6 +269,14 @@ def test_it_is_fed(genie: Quick) -> None:
     assert not Path(gone["input_path"]).exists()
 
 
+def test_who_writes_to_one_that_is_fed_gets_its_answer(genie: Quick) -> None:
+    run(genie, "--interactive", "--name", "asked", "--provider", "claude", "begin")
+    done = genie("send", "asked", "--raw", "--ask", "--timeout", "60", "how many? [[text:forty-two]]")
+    assert done == "forty-two\n"
+    genie("input", "asked", "--close")
+    genie("wait", "asked")
+
+
 def test_who_is_not_fed(genie: Quick) -> None:
     run(genie, "--interactive", "--name", "short", "--tag", "unfed", "--", "true")
     genie.until_state("short", "done")

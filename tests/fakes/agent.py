@@ -52,6 +52,7 @@ def options() -> argparse.ArgumentParser:
     parser.add_argument("--print", "-p", action="store_true")
     for name in ("--output-format", "--input-format"):
         parser.add_argument(name, choices=("text", "stream-json"))
+    parser.add_argument("--replay-user-messages", action="store_true")
     for name in ("--max-turns", "--json-schema"):
         parser.add_argument(name)
     parser.add_argument("prompt", nargs="?")

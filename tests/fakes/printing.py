@@ -54,7 +54,7 @@ class Printer:
         note(heard=text, session=self.session)
         self.turns += 1
         self.emit(type="system", subtype="init", cwd=os.path.realpath(os.curdir), model=MODEL)
-        self.book.heard(text)
+        self.take_in(text)
         answer = f"ok: {text}"
         given = orders(text) or orders(scripted(text))
         for order in given:
@@ -74,6 +74,11 @@ class Printer:
         for order in given:
             if order.name == "exit":
                 self.leave(order.number)
+
+    def take_in(self, text: str) -> None:
+        if "--replay-user-messages" in sys.argv:
+            self.emit(type="user", message={"role": "user", "content": text}, isReplay=True)
+        self.book.heard(text)
 
     def limited(self, seconds: float) -> NoReturn:
         """End at a usage limit that is over in so long."""

@@ -80,6 +80,19 @@ def test_claude_is_fed(genie: Genie, api: Api) -> None:
     assert provider_session(genie, "fed") == row["session_id"]
 
 
+@needs_claude
+def test_who_writes_to_claude_that_is_fed_gets_its_answer(genie: Genie) -> None:
+    genie.env["IS_SANDBOX"] = "1"
+    genie("run", "--interactive", "--auto-approve", "--provider", "claude", "--name", "fed", "begin")
+    kit.until(lambda: len(results(genie, "fed")) == 1, what="the first answer")
+    assert genie("send", "fed", "--ask", "--timeout", "60", "how many? [[text:forty-two]]") == "forty-two\n"
+    genie("input", "fed", "work [[bash:sleep 3]] [[text:all is done]]")
+    kit.until(lambda: genie.agent("fed")["activity"] == "working", what="a long turn")
+    assert genie("send", "fed", "--ask", "--timeout", "60", "and in the midst of it?") == "all is done\n"
+    states = {row["text"]: row["state"] for row in genie.json("inbox", "fed")}
+    assert set(states.values()) == {"answered"}
+
+
 @needs_codex
 def test_codex_is_run_to_its_end(genie: Genie, api: Api) -> None:
     done = genie.run("run", "--provider", "codex", "--name", "two", "--wait", "--show-usage", PROMPT)

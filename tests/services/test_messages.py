@@ -794,6 +794,17 @@ def test_a_session_that_is_fed_answers_one_after_the_other(fed: Bench) -> None:
     assert answers == [[None, None], ["answer 1", None], ["answer 1", "answer 2"]]
 
 
+def test_what_is_taken_in_during_a_turn_is_answered_with_it(fed: Bench) -> None:
+    hears(fed, Kind.USER_MESSAGE, text="its first prompt", taken=True)
+    sent = [said(fed, text, raw=True) for text in ("one", "two")]
+    brings(fed)
+    for text in ("one", "two"):
+        hears(fed, Kind.USER_MESSAGE, text=text, taken=True)
+    hears(fed, Kind.SESSION_RESULT, text="to all")
+    brings(fed)
+    assert [(state(fed, one), kept(fed, one).answer) for one in sent] == [(State.ANSWERED, "to all")] * 2
+
+
 def test_turns_of_before_a_death_and_interrupts_answer_nothing(fed: Bench) -> None:
     """Each process of a session answers what it was told itself."""
 

@@ -64,7 +64,8 @@ OWN = frozenset(
 )
 FORMATS = frozenset({"--output-format", "--input-format"})
 PRINT = ("--print", "--output-format", "stream-json", "--verbose")
-STREAM = ("--input-format", "stream-json")
+STREAM = ("--input-format", "stream-json", "--replay-user-messages")
+"""With the last, it says when it takes a message in: those that came during a turn are answered with it."""
 STATES = ("CLAUDE_CODE_EMIT_SESSION_STATE_EVENTS", "1")
 """Makes a streaming session say when it is idle: a turn can have more than one result."""
 ASIDE = ".without-message"

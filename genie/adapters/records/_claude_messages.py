@@ -164,7 +164,8 @@ def user(entry: Entry, state: State) -> Parsed | None:
 
 
 def _spoken(entry: Entry, state: State, text: str, *, others: list[Record], queued: bool = False) -> Parsed:
-    """A message to the model. `synthetic` ones were written by the program, not by who uses it."""
+    """A message to the model. `synthetic` ones were written by the program, not by who uses it; `taken` ones are told
+    when the program takes them in, not when they are sent."""
     synthetic = any(entry.record.get(key) is True for key in ("isSynthetic", "isMeta", "isCompactSummary"))
     ended, state = over(entry, state) if text.startswith(_RESET) else ([], state)
     said = entry.said(
@@ -173,6 +174,7 @@ def _spoken(entry: Entry, state: State, text: str, *, others: list[Record], queu
         synthetic=True if synthetic or text.startswith((_INTERRUPTED, _RESET)) else None,
         command=True if text.startswith(_COMMANDS) else None,
         queued=queued or None,
+        taken=True if entry.record.get("isReplay") is True else None,
         parent=_parent(entry),
         attached=others or None,
     )
