@@ -22,11 +22,22 @@ class Messages:
 
     _daemon: Daemon
 
-    def send(self, name: str, text: str, *, key: str | None = None, raw: bool = False, cross_team: bool = False) -> Row:
+    def send(
+        self,
+        name: str,
+        text: str,
+        *,
+        key: str | None = None,
+        raw: bool = False,
+        cross_team: bool = False,
+        answer: bool = False,
+    ) -> Row:
         """Send a message to an agent; answers at once, with its `id` and `state`. The same `key` again sends nothing.
         Without `raw` the agent sees who wrote, and how to answer. Raises NotFound, NotAllowed for who reads no
-        messages, Refused for another team's without `cross_team`."""
-        body: Row = {"name": name, "text": text, "key": key, "raw": raw, "cross_team": cross_team, "caller": myself()}
+        messages, or where you want an `answer` and it never gives one, Refused for another team's without
+        `cross_team`."""
+        body: Row = {"name": name, "text": text, "key": key, "raw": raw, "cross_team": cross_team, "answer": answer}
+        body["caller"] = myself()
         sent: Row = self._daemon.request("POST", "/v1/messages", body)
         return sent
 

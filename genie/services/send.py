@@ -53,12 +53,13 @@ def send(
     key: str | None = None,
     raw: bool = False,
     cross_team: bool = False,
+    answer: bool = False,
 ) -> Sent:
-    """Write down a message for an agent. Never waits for it.
+    """Write down a message for an agent. Never waits for it; `answer` says that the sender will.
 
     Raises NotFound and Conflict for who is not there or not one, BadInput for a text or key that is none, NotAllowed
-    for who reads no messages or was killed, Refused for a token that is not good and for an agent that writes to
-    another team without saying so, where its template does not allow it.
+    for who reads no messages, never answers one or was killed, Refused for a token that is not good and for an agent
+    that writes to another team without saying so, where its template does not allow it.
     """
     check_text(text)
     if key is not None and not 0 < len(key) <= LONGEST_KEY:
@@ -66,6 +67,8 @@ def send(
     sender = caller_of(world, caller)
     found = select_one(world, Selection(words=(name,))).standing
     check_reader(world, found, text)
+    if answer:
+        check_answers(world, found.agent)
     check_team(world, sender, found.agent, cross_team=cross_team)
     return post(world, found.agent, text, sender=sender, key=key, raw=raw)
 
@@ -137,6 +140,15 @@ def check_reader(world: World, found: Standing, text: str) -> None:
         raise BadInput(f"the message is longer than {LONGEST_TYPED} bytes", hint="put it into a file and name the file")
     if Channel.STDIN in channels and _longest_line(text) > LONGEST_LINE:
         raise BadInput(f"a line of the message is longer than {LONGEST_LINE} bytes", hint="break it")
+
+
+def check_answers(world: World, agent: Agent) -> None:
+    """Raises NotAllowed for who has no conversation in which an answer could be seen."""
+    if not world.providers.get(agent.provider).conversational:
+        raise NotAllowed(
+            f"'{agent.name}' answers no messages: it is a command of provider {agent.provider}",
+            hint=f"genie send --wait-delivered, and genie read {agent.name}",
+        )
 
 
 def channels_of(world: World, found: Standing) -> Sequence[Channel]:

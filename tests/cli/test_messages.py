@@ -50,7 +50,7 @@ def test_it_says_all_of_it_and_nothing_else_of_the_caller(sent: Peer, genie: Run
     body = sent.last("POST /v1/messages").body
     caller = body.pop("caller")
     assert caller["env"] == {"GENIE_AGENT_TOKEN": "f00d"}
-    assert body == {"name": "ada", "text": "do it", "key": "k", "raw": True, "cross_team": True}
+    assert body == {"name": "ada", "text": "do it", "key": "k", "raw": True, "cross_team": True, "answer": False}
 
 
 def test_a_repeat_says_so(peer: Peer, genie: Run) -> None:
@@ -73,6 +73,7 @@ def test_the_answer_is_printed_as_it_is(sent: Peer, genie: Run) -> None:
     wait(sent, state="answered", answer="42\x1b[0m")
     said = genie("send", "ada", "x", "--ask", "--timeout", "5s")
     assert (said.code, said.out) == (0, "42\x1b[0m\n")
+    assert sent.last("POST /v1/messages").body["answer"] is True
     body = sent.last(f"POST /v1/messages/{ID}/wait").body
     assert body["answer"] is True
     assert 0 < body["timeout"] <= 5

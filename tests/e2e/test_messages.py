@@ -51,6 +51,7 @@ def test_people_and_agents_write_to_each_other(genie: Genie) -> None:
     said = "genie send engineer 'it is done' --key once; genie send engineer no --key once"
     answering = f'read -r line; echo "$line" > got; {said}; read -r line'
     genie("spawn", "worker", "--role", "lines", "--", "sh", "-c", answering)
+    assert "'worker' answers no messages" in genie.refused("send", "worker", "--ask", "begin", code=6)
     genie("send", "worker", "--wait-delivered", "--timeout", "20", "begin")
     until(lambda: len(genie.api.inbox("engineer")) == 2, what="its answer")
     sent = letter(genie, "it is done")

@@ -189,6 +189,14 @@ def command(bench: Bench) -> None:
     bench.spawn("cmd", role="lines", command=("cat",))
 
 
+def test_a_command_answers_nothing(bench: Bench) -> None:
+    command(bench)
+    with pytest.raises(NotAllowed, match="'cmd' answers no messages: it is a command of provider shell") as refused:
+        said(bench, "how many?", "cmd", answer=True)
+    assert refused.value.hint == "genie send --wait-delivered, and genie read cmd"
+    assert inbox(bench.world, bench.agent("cmd").id) == []
+
+
 def test_a_command_that_reads_lines(bench: Bench) -> None:
     bench.machine.open("main")
     command(bench)

@@ -43,7 +43,7 @@ def command(
     longest = seconds(timeout) if timeout is not None else None
     said = sys.stdin.buffer.read().decode("utf-8", "surrogateescape") if text == "-" else text
     genie = reach()
-    row = genie.send(name, said, key=key, raw=raw_, cross_team=cross_team)
+    row = genie.send(name, said, key=key, raw=raw_, cross_team=cross_team, answer=ask)
     if wait or ask:
         try:
             row = {**row, **genie.wait_for_message(str(row["id"]), answer=ask, timeout=longest)}

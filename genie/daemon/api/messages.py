@@ -49,6 +49,7 @@ class SendBody(CallingBody):
     key: Text | None = None
     raw: bool = False
     cross_team: bool = False
+    answer: bool = False
 
 
 class InboxBody(CallingBody):
@@ -76,6 +77,7 @@ def post_message(body: SendBody, here: Here, peer: Peer) -> Answer:
         key=body.key,
         raw=body.raw,
         cross_team=body.cross_team,
+        answer=body.answer,
     )
     return Answer(_row(letter(here.world, sent.message.id)) | {"repeated": sent.repeated})
 
