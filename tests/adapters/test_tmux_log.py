@@ -71,6 +71,13 @@ def loggers(pane: PaneIdentity) -> list[psutil.Process]:
     return found
 
 
+def is_over(process: psutil.Process) -> bool:
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
 def end(stage: Stage, pane: PaneIdentity) -> None:
     os.kill(pane.pid, signal.SIGKILL)
     until(lambda: stage.processes.started(pane.pid) is None, what="its end")
@@ -114,7 +121,7 @@ def test_each_run_of_a_pane_has_a_log_of_its_own(stage: Stage, tmp_path: Path) -
     end(stage, first)
     second = logged(stage, two, "sh", "-c", "echo second; exec tail -f /dev/null", pane=respawned(stage, first))
     has(two, "second")
-    until(lambda: not former[0].is_running() or former[0].status() == psutil.STATUS_ZOMBIE, what="its end")
+    until(lambda: is_over(former[0]), what="its end")
     assert len(loggers(second)) == 1
     assert (one.read_bytes(), two.read_bytes()) == (b"first\r\n", b"second\r\n")
     end(stage, second)
@@ -141,7 +148,7 @@ def test_a_logger_does_not_outlive_its_pane(stage: Stage, tmp_path: Path, way: s
         stage.server("kill-pane", "-t", pane.pane)
     else:
         stage.server.end()
-    until(lambda: not logger.is_running() or logger.status() == psutil.STATUS_ZOMBIE, what="the end of the logger")
+    until(lambda: is_over(logger), what="the end of the logger")
 
 
 def test_a_logger_leaves_a_dead_pane_that_is_kept(build_stage: Make, tmp_path: Path) -> None:
@@ -154,7 +161,7 @@ def test_a_logger_leaves_a_dead_pane_that_is_kept(build_stage: Make, tmp_path: P
     children = psutil.Process(pane.server.pid).children()
     (logger,) = [child for child in children if set(words) <= set(child.cmdline())]
     end(stage, pane)
-    until(lambda: not logger.is_running() or logger.status() == psutil.STATUS_ZOMBIE, what="the end of the logger")
+    until(lambda: is_over(logger), what="the end of the logger")
     assert stage.dead(pane)
     again = respawned(stage, pane)
     stage.terminal.record(again, str(tmp_path / "again"))

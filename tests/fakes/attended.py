@@ -78,9 +78,17 @@ class Session:
     def sources(self) -> list[str]:
         """The pipes that the attendant still reads from its provider: all but that of its own signals and the feed."""
         directory = Path(f"/proc/{self.process.pid}/fd")
-        targets = [str(entry.readlink()) for entry in directory.iterdir()]
+        targets = [_target(entry) for entry in directory.iterdir()]
         single = {target for target in targets if target.startswith("pipe:") and targets.count(target) == 1}
         return sorted(single)[1:]  # one is the write end of the provider's stdin
+
+
+def _target(entry: Path) -> str:
+    """What an open file of a process is; nothing when it was closed meanwhile."""
+    try:
+        return str(entry.readlink())
+    except OSError:
+        return ""
 
 
 class Sessions:

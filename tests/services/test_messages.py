@@ -840,7 +840,7 @@ def test_turns_of_before_a_death_and_interrupts_answer_nothing(fed: Bench) -> No
 def reached(bench: Bench, activity: Activity = Activity.IDLE) -> Sent:
     """A message that its reader has in its transcript."""
     echoes(bench)
-    sent = said(bench, "how many?")
+    sent = said(bench, "how many?", answer=True)
     is_(bench, activity)
     brings(bench)
     brings(bench)
