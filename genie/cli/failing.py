@@ -38,15 +38,27 @@ def exit_code(error: GenieError) -> int:
 
 def sentence(error: GenieError) -> str:
     """The one line: what, which value, and what to do."""
-    text = clean(" ".join(error.message.split("\n")))
-    return f"genie: {text} — {clean(error.hint)}" if error.hint else f"genie: {text}"
+    return _sentence(error.message, error.hint)
+
+
+def _sentence(message: str, hint: str) -> str:
+    text = clean(" ".join(message.split("\n")))
+    return f"genie: {text} — {clean(hint)}" if hint else f"genie: {text}"
+
+
+def sentences(error: GenieError) -> list[str]:
+    """A line for each thing that is wrong with a file, of which the error itself is the first."""
+    listed = error.details.get("errors")
+    each = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
+    return [_sentence(str(one.get("message", "")), str(one.get("hint", ""))) for one in each] or [sentence(error)]
 
 
 def report(error: GenieError, *, json: bool) -> int:
     """Tell of an error; the exit code."""
     if json:
         as_json({"error": {"code": error.code, "message": error.message, "hint": error.hint, **error.details}})
-    say(sentence(error))
+    for line in sentences(error):
+        say(line)
     return exit_code(error)
 
 

@@ -177,6 +177,18 @@ def test_everything_that_is_wrong_with_a_team_file_is_told(places: Places) -> No
     assert [(one["line"], one["field"]) for one in errors] == [(2, "layout"), (5, "members[0].count")]
 
 
+def test_what_has_another_name_is_told_before_what_is_missing(places: Places) -> None:
+    error = places.refused("name: shop\nagents:\n- name: a\n")
+    assert (error.details["line"], error.details["field"], error.hint) == (2, "agents", "did you mean 'members'?")
+    error = places.refused("name: shop\nmembers:\n- name: a\n  role: x\nlayuot: tiled\n")
+    errors = error.details["errors"]
+    assert isinstance(errors, list)
+    assert [(one["line"], one["hint"]) for one in errors] == [
+        (4, "did you mean 'template'?"),
+        (5, "did you mean 'layout'?"),
+    ]
+
+
 def test_a_team_file_that_cannot_be_read(places: Places) -> None:
     assert "is not UTF-8" in places.refused(b"name: \xff\n").message
     places.path.unlink()

@@ -344,7 +344,7 @@ def test_everything_that_is_wrong_is_told(places: Places) -> None:
     error = places.refused("---\ncolour: red\nttl: 0\n---\n")
     errors = error.details["errors"]
     assert isinstance(errors, list)
-    assert {(one["line"], one["field"]) for one in errors} == {(2, "colour"), (3, "ttl")}
+    assert [(one["line"], one["field"]) for one in errors] == [(2, "colour"), (3, "ttl")]
     assert set(errors[0]) == {"file", "line", "field", "value", "message", "hint"}
     assert {(one["field"], one["value"]) for one in errors} == {("colour", "red"), ("ttl", 0)}
     assert {bad.details["line"] for bad in places.templates.problems(cwd=str(places.cwd))} == {2, 3}

@@ -82,6 +82,13 @@ def test_json_after_the_double_dash_is_the_commands_own(genie: Run) -> None:
     assert not genie("spawn", "a", "--nope", "--", "cmd", "--json").out
 
 
+def test_all_that_is_wrong_with_a_file_is_told_a_line_each(peer: Peer, genie: Run) -> None:
+    each = [{"message": "f:2: field 'a'", "hint": "did you mean 'b'?"}, {"message": "f:3: field 'c'", "hint": ""}]
+    peer.answers["GET /v1/agents/a"] = (400, error("bad_team_file", "f:2: field 'a'", "did you mean 'b'?", errors=each))
+    said = genie("show", "a")
+    assert (said.code, said.err) == (2, "genie: f:2: field 'a' — did you mean 'b'?\ngenie: f:3: field 'c'\n")
+
+
 def test_an_error_cannot_drive_the_terminal(peer: Peer, genie: Run) -> None:
     peer.answers["GET /v1/agents/a"] = (404, error("not_found", "no '\x1b[2J'"))
     assert genie("show", "a").err == "genie: no '\\x1b[2J'\n"

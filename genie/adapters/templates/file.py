@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,7 @@ def placed(path: Path, message: str, *, line: int | None, field: str, value: obj
     return f"{place}: {said}", {"file": str(path), "line": line, "field": field or None, "value": shown}
 
 
+UNKNOWN = "unknown field"
 Reading = Template | tuple[BadTemplate, ...]
 
 
@@ -93,8 +94,8 @@ def _checked(source: Source, block: str, body: str, checksum: str) -> Reading:
     try:
         said = Frontmatter.model_validate(fields)
     except ValidationError as error:
-        found = (misfit(details, MODELS) for details in error.errors(include_url=False))
-        return tuple(_complaint(source, node, one) for one in found)
+        found = [misfit(details, MODELS) for details in error.errors(include_url=False)]
+        return tuple(_complaint(source, node, one) for one in in_order(found, node))
     if said.name not in (None, source.name):
         hint = f"write {source.name}, or leave it out"
         message = f"is '{said.name}', but its folder is '{source.name}'"
@@ -128,13 +129,19 @@ class Misfit:
         return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in self.loc).lstrip(".")
 
 
+def in_order(found: Iterable[Misfit], node: Node | None) -> list[Misfit]:
+    """As they stand in the file; what is not there comes last, as it may stand there by another name."""
+    missing = EXPECTED["missing"][0]
+    return sorted(found, key=lambda one: (one.message == missing, line_of(node, one.loc, first=FIRST)))
+
+
 def misfit(details: Any, models: Mapping[tuple[str, ...], type[BaseModel]]) -> Misfit:  # noqa: ANN401 (a dict of Pydantic's)
     """What Pydantic says, in our words. `models` are the blocks by the names that lead to them."""
     loc = tuple(part for part in details["loc"] if isinstance(part, (int, str)))
     wrong, value = details.get("ctx", {}).get("error"), details.get("input")
     if details["type"] == "extra_forbidden":
         block = tuple(part for part in loc[:-1] if isinstance(part, str))
-        return Misfit(loc, "unknown field", nearest(str(loc[-1]), models[block].model_fields), value)
+        return Misfit(loc, UNKNOWN, nearest(str(loc[-1]), models[block].model_fields), value)
     if isinstance(wrong, Wrong):
         return Misfit(loc, str(wrong), wrong.hint, value)
     said, hint = EXPECTED.get(details["type"], (details["msg"].replace("Input should", "must"), ""))

@@ -36,7 +36,7 @@ def compose(block: str) -> MappingNode | None:
         raise Unreadable(0, "nested too deeply") from error
     if node is None or isinstance(node, MappingNode):
         return node
-    raise Unreadable(node.start_mark.line, "there must be lines such as 'color: blue'")
+    raise Unreadable(node.start_mark.line, "there must be lines of YAML such as 'name: value'")
 
 
 def plain(node: Node) -> Any:  # noqa: ANN401 (whatever the YAML holds)

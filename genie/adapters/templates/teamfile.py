@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -23,7 +24,7 @@ from genie.adapters.templates.fields import (
     legal,
     word_of,
 )
-from genie.adapters.templates.file import Misfit, misfit, placed
+from genie.adapters.templates.file import UNKNOWN, Misfit, in_order, misfit, placed
 from genie.adapters.templates.frontmatter import Unreadable, compose, line_of, plain
 from genie.domain.errors import BadTeamFile, NotFound
 from genie.domain.teamfile import Member, TeamFile, Until, flaws
@@ -77,6 +78,8 @@ class _Team(Block):
     members: Annotated[list[_Member], Field(min_length=1)]
 
 
+MEANT: dict[object, str] = {"agents": "members", "role": "template"}
+"""Names that are none here, and what they mean."""
 MODELS: dict[tuple[str, ...], type[BaseModel]] = {(): _Team, ("limits",): _Limits, ("members",): _Member}
 
 
@@ -103,11 +106,18 @@ def _checked(path: Path, text: str, base: Path) -> TeamFile:
         message, details = placed(path, str(error), line=error.line + FIRST, field="", value=None)
         raise BadTeamFile(message, **details) from error
     except ValidationError as error:
-        raise _bad(path, node, [misfit(one, MODELS) for one in error.errors(include_url=False)]) from None
+        found = [_meant(misfit(one, MODELS)) for one in error.errors(include_url=False)]
+        raise _bad(path, node, in_order(found, node)) from None
     wrong = _misfits(said)
     if wrong:
         raise _bad(path, node, wrong)
     return _team(path, base, said)
+
+
+def _meant(found: Misfit) -> Misfit:
+    """With a hint where a field has the name that it has elsewhere."""
+    named = MEANT.get(found.loc[-1]) if found.message == UNKNOWN else None
+    return replace(found, hint=f"did you mean '{named}'?") if named else found
 
 
 def _bad(path: Path, node: Node | None, found: list[Misfit]) -> BadTeamFile:
