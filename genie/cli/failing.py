@@ -47,10 +47,12 @@ def _sentence(message: str, hint: str) -> str:
 
 
 def sentences(error: GenieError) -> list[str]:
-    """A line for each thing that is wrong with a file, of which the error itself is the first."""
+    """A line for each thing that is wrong with a file, where the error is the first of these."""
     listed = error.details.get("errors")
     each = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
-    return [_sentence(str(one.get("message", "")), str(one.get("hint", ""))) for one in each] or [sentence(error)]
+    if not each or each[0].get("message") != error.message:
+        return [sentence(error)]
+    return [_sentence(str(one.get("message", "")), str(one.get("hint", ""))) for one in each]
 
 
 def report(error: GenieError, *, json: bool) -> int:

@@ -89,6 +89,12 @@ def test_all_that_is_wrong_with_a_file_is_told_a_line_each(peer: Peer, genie: Ru
     assert (said.code, said.err) == (2, "genie: f:2: field 'a' — did you mean 'b'?\ngenie: f:3: field 'c'\n")
 
 
+def test_what_is_wrong_with_a_configuration_is_told_with_its_place(peer: Peer, genie: Run) -> None:
+    said = error("bad_config", "c.toml:1: it may not", errors=[{"message": "it may not", "line": 1}])
+    peer.answers["GET /v1/agents/a"] = (400, said)
+    assert genie("show", "a").err == "genie: c.toml:1: it may not\n"
+
+
 def test_an_error_cannot_drive_the_terminal(peer: Peer, genie: Run) -> None:
     peer.answers["GET /v1/agents/a"] = (404, error("not_found", "no '\x1b[2J'"))
     assert genie("show", "a").err == "genie: no '\\x1b[2J'\n"
