@@ -47,7 +47,7 @@ def arrived(said: str, waiting: set[str], unproven: set[str]) -> list[str]:
     So it is where an agent dies right before Enter, and is back within 50 ms: its program takes for a new line what
     comes before it has set its terminal."""
     found: list[str] = []
-    for part in map(str.strip, ENVELOPE.split(said)):
+    for part in (part.strip("\n") for part in ENVELOPE.split(said)):
         halves = [(part[:place], part[place:]) for place in range(1, len(part))]
         if part in waiting:
             found.append(part)

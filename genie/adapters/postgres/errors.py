@@ -56,7 +56,7 @@ def _of_psycopg(error: psycopg.Error) -> GenieError:
         constraint = error.diag.constraint_name or ""
         return Conflict(IN_THE_WAY.get(constraint, f"it is there already ({constraint})"), constraint=constraint)
     if error.diag.constraint_name == TEAM_GONE:
-        return Stale("its team was renamed at the same time", hint="try again")
+        return Stale("an agent and its team were changed at the same time", hint="try again")
     if isinstance(error, psycopg.IntegrityError):
         return Conflict(f"the registry does not take it: {_first_line(error)}", constraint=error.diag.constraint_name)
     if state in ("42P01", "42703", "42883", "3F000"):

@@ -15,7 +15,7 @@ import psutil
 PATTERN = "rollout-*.jsonl"
 ID_LENGTH = 36
 FIRST_WITHIN = 1 << 20
-"""In how many bytes its first record is looked for, where others than codex may have written it."""
+"""In how many bytes its first record is looked for: an agent may name any file."""
 PROMPT_WITHIN = 400
 """In how many records from the start the first prompt is looked for."""
 
@@ -33,15 +33,8 @@ def find_rollout(home: Path, session: str) -> Path | None:
 def of_a_user(path: Path) -> bool:
     """Whether that file tells of itself that it is the rollout of a session, not of a helper; False while it is not
     there. Any path is good, also one that nobody can vouch for."""
-    try:
-        if not path.is_file():
-            return False
-        with path.open("rb") as file:
-            first = json.loads(file.readline(FIRST_WITHIN))
-    except (OSError, ValueError, RecursionError):
-        return False
-    told = isinstance(first, dict) and first.get("type") == "session_meta" and isinstance(first.get("payload"), dict)
-    return told and not _is_helper(first["payload"])
+    meta = _meta(path)
+    return bool(meta) and not _is_helper(meta)
 
 
 def held_rollouts(pid: int, home: Path) -> list[Path] | None:
@@ -103,8 +96,16 @@ def _records(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _meta(path: Path) -> dict[str, Any]:
-    first = next(_records(path), {})
-    return first if first.get("record") == "session_meta" else {}
+    """What its first record says of the session; nothing where that is none, or the path is no file."""
+    try:
+        if not path.is_file():
+            return {}
+        with path.open("rb") as file:
+            first = json.loads(file.readline(FIRST_WITHIN))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    told = isinstance(first, dict) and first.get("type") == "session_meta" and isinstance(first.get("payload"), dict)
+    return first["payload"] if told else {}
 
 
 def _is_helper(meta: dict[str, Any]) -> bool:
