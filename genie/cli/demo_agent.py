@@ -22,12 +22,12 @@ BUSY_STEPS = 80
 RESET, DIM, BOLD, GREEN, YELLOW, CYAN, RED = (f"\x1b[{code}m" for code in ("0", "2", "1", "32", "33", "36", "31"))
 
 PLAN = {
-    "lead": ("read the issue", "split the work", "hand it out", "review what comes back", "merge"),
+    "team-lead": ("read the issue", "split the work", "hand it out", "review what comes back", "merge"),
     "engineer": ("find the failing test", "read the code around it", "change it", "run the tests", "report"),
 }
 FILES = ("src/cart/total.py", "src/cart/tax.py", "tests/test_total.py", "src/api/orders.py", "docs/pricing.md")
 STEPS = {
-    "lead": (
+    "team-lead": (
         ("think", "Rounding is done twice: once a line, once a cart."),
         ("say", "engineer-1, take tax.py. engineer-2, the tests. engineer-3, the API."),
         ("read", ""),

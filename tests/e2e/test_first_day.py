@@ -125,3 +125,15 @@ def test_the_command_of_a_shell_agent_gets_environment_and_directory_byte_for_by
     until((odd / "out").exists, what="the command's file")
     until(lambda: (odd / "out").stat().st_size > 0, what="its text")
     assert json.loads((odd / "out").read_text()) == [value, value, ["it's", "$(x)", "`y`", "🚀\n"]]
+
+
+def test_the_demo_shows_four_of_which_one_comes_back(genie: Genie) -> None:
+    rows = genie.json("demo")
+    names = ["demo-engineer-1", "demo-engineer-2", "demo-engineer-3", "demo-lead"]
+    assert sorted(row["name"] for row in rows) == names
+    assert {row["state"] for row in rows} == {"running"}
+    genie.until_again("demo-engineer-3", next(row for row in rows if row["name"] == "demo-engineer-3"))
+    until(lambda: "resumed: " in genie.screen("demo-engineer-3"), what="its conversation")
+    assert {row["name"] for row in genie.json("demo")} == set(names), "who runs is left alone"
+    genie("demo", "--stop")
+    assert genie.json("ls") == []

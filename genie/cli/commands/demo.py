@@ -29,7 +29,7 @@ genie demo --stop
 
 TEAM = TAG = "demo"
 CAST = {
-    "demo-lead": "lead",
+    "demo-lead": "team-lead",
     "demo-engineer-1": "engineer",
     "demo-engineer-2": "engineer",
     "demo-engineer-3": "engineer",
