@@ -6,9 +6,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from tests.fixtures.daemon import Genie, environ
+from tests.fixtures.tmux import until
 
 
 def points(every: Sequence[str], some: Sequence[str]) -> list[str]:
@@ -19,22 +21,44 @@ def points(every: Sequence[str], some: Sequence[str]) -> list[str]:
 
 def crash_at(genie: Genie, point: str) -> int:
     """A daemon that will die at that point; its pid."""
-    pid = genie.daemon_pid()
-    if pid and armed(genie):
-        file = Path(genie.env["GENIE_FAULT_POINT"].removeprefix("@"))
-        fresh = file.with_suffix(".new")
-        fresh.write_text(point)
-        fresh.replace(file)
-        return pid
-    if pid:
-        genie.kill_daemon()
-    genie("daemon", "start", env={"GENIE_FAULT_POINT": point})
-    pid = genie.daemon_pid()
-    assert pid is not None
+    pid = _armed_daemon(genie)
+    file = _file(genie)
+    fresh = file.with_suffix(".new")
+    fresh.write_text(point)
+    fresh.replace(file)
     return pid
 
 
 def armed(genie: Genie) -> bool:
     """Whether its daemon, where it has one, dies at the point that is in the file of its environment."""
-    pid, file = genie.daemon_pid(), genie.env.get("GENIE_FAULT_POINT", "")
-    return file.startswith("@") and (pid is None or f"GENIE_FAULT_POINT={file}".encode() in environ(pid))
+    pid = genie.daemon_pid()
+    return pid is None or _is_armed(genie, pid)
+
+
+def _armed_daemon(genie: Genie) -> int:
+    """tmux starts daemons, too, and those are not: they know nothing of the test's environment. So a daemon that dies
+    is started first and told where afterwards; one that would die at once could be gone before its pid is known."""
+    found: list[int] = []
+
+    def there() -> bool:
+        pid = genie.daemon_pid()
+        if pid and _is_armed(genie, pid):
+            found.append(pid)
+        elif pid:
+            genie.kill_daemon()
+        else:
+            genie("daemon", "start", env={"GENIE_FAULT_POINT": f"@{_file(genie)}"})
+        return bool(found)
+
+    until(there, within=30, what="a daemon that dies where it is told to")
+    return found[-1]
+
+
+def _is_armed(genie: Genie, pid: int) -> bool:
+    with suppress(OSError):
+        return f"GENIE_FAULT_POINT=@{_file(genie)}".encode() in environ(pid)
+    return False
+
+
+def _file(genie: Genie) -> Path:
+    return genie.directory / "fault"
