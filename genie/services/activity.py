@@ -23,17 +23,16 @@ from genie.domain.activity import (
     without_registry,
 )
 from genie.domain.agent import Activity, Agent, Life
-from genie.domain.errors import Stale
 from genie.domain.events import Event, Kind, event
 from genie.domain.meter import Allowance, Meter, newly_near, spent
 from genie.domain.session import Run, Session
 from genie.domain.startup import Dialog
 from genie.ports import Tx
 from genie.ports.signs import Signs
+from genie.services.anew import anew
 from genie.services.dress import show_state
 from genie.services.world import World
 
-TRIES = 5
 EARLY = 20
 """What hooks have told that is kept until the session's own thread is known."""
 
@@ -222,16 +221,12 @@ def _not_yet(watched: Watched, reading: Reading, patience: Patience, *, now: dat
 
 def _write(world: World, run: Run, reading: Reading, *, now: datetime) -> bool:
     """Whether there was something to write. Raises Stale."""
-    tries = TRIES
-    while True:
-        try:
-            with world.registry.begin() as tx:
-                saved = _save(tx, run, reading, now=now)
-            break
-        except Stale:
-            tries -= 1
-            if not tries:
-                raise
+
+    def write() -> Agent | None:
+        with world.registry.begin() as tx:
+            return _save(tx, run, reading, now=now)
+
+    saved = anew(write)
     if saved:
         show_state(world, saved, run)
     return saved is not None

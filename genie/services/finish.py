@@ -12,6 +12,7 @@ from genie.domain.events import Event, Kind, event
 from genie.domain.session import PaneIdentity, Run, Standing
 from genie.domain.team import tmux_name
 from genie.ports import Tx, Wanted
+from genie.services.anew import anew
 from genie.services.clear import after_run, end_container
 from genie.services.conclude import Ending, conclude, ending
 from genie.services.leave import leave
@@ -35,7 +36,7 @@ def finish(world: World, standing: Standing) -> Standing:
     world.fault("finish.ended")
     _close_pane(world, standing)
     world.fault("finish.closed")
-    settled = _settle(world, standing, end, said)
+    settled = anew(lambda: _settle(world, standing, end, said))
     leave(world, settled)
     after_run(world, settled)
     if settled.agent.life is Life.TERMINATED and settled.agent.team_tier is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from genie.domain.agent import Why, check_resume_by_hand
 from genie.domain.errors import NotFound
 from genie.domain.session import Standing
+from genie.services.anew import anew
 from genie.services.claim import claim
 from genie.services.roster import known_names
 from genie.services.world import World
@@ -19,6 +20,10 @@ def resume(world: World, name: str) -> Standing:
     if found is None:
         raise NotFound(f"unknown agent '{name}'", hint=known_names(world, name))
     with world.flights.taken(found.agent.id, within=world.rules.start_timeout):
-        standing = world.registry.find(name) or found
-        check_resume_by_hand(standing.agent)
-        return claim(world, standing, why=Why.RESUME, attempt=0)
+        return anew(lambda: _resume(world, found))
+
+
+def _resume(world: World, found: Standing) -> Standing:
+    standing = world.registry.find(found.agent.name) or found
+    check_resume_by_hand(standing.agent)
+    return claim(world, standing, why=Why.RESUME, attempt=0)

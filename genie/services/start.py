@@ -18,6 +18,7 @@ from genie.domain.errors import Failed, Foreign, GenieError, MissingProgram, Not
 from genie.domain.events import Kind, event
 from genie.domain.resume_note import GO_ON, is_note
 from genie.domain.session import Attend, PaneIdentity, PaneSeen, Run, ServerIdentity, Session, Standing
+from genie.services.anew import anew
 from genie.services.clear import after_run
 from genie.services.conclude import Ending, conclude, results_of
 from genie.services.dress import face
@@ -242,6 +243,15 @@ def _goes_on(world: World, session: Session, run: Run) -> bool:
 
 def _live(world: World, agent: Agent, run: Run, pane: PaneIdentity) -> Standing:
     """Transaction 2: running, with the pane's identity."""
+    standing, live = anew(lambda: _now_live(world, agent, run, pane))
+    world.fault("start.committed")
+    world.launches.forget_token(run.id)
+    world.watch(live)
+    tell_started(world, standing)
+    return standing
+
+
+def _now_live(world: World, agent: Agent, run: Run, pane: PaneIdentity) -> tuple[Standing, Run]:
     now = world.clock.now()
     with world.registry.begin() as tx:
         current = tx.standing_of(agent.id)
@@ -257,12 +267,7 @@ def _live(world: World, agent: Agent, run: Run, pane: PaneIdentity) -> Standing:
         if run.why is not Why.SPAWN:
             tx.close_attempt(run.id, "running")
         world.fault("start.before_commit")
-    world.fault("start.committed")
-    world.launches.forget_token(run.id)
-    world.watch(live)
-    standing = Standing(saved, session, live)
-    tell_started(world, standing)
-    return standing
+    return Standing(saved, session, live), live
 
 
 def _undo(world: World, agent: Agent, run: Run, pane: PaneIdentity | None, error: GenieError) -> None:
@@ -273,11 +278,20 @@ def _undo(world: World, agent: Agent, run: Run, pane: PaneIdentity | None, error
         world.processes.end_tree(run=run.id, pid=pane.pid, started=pane.started, grace=timedelta(0))
     if pane and run.why is Why.SPAWN:
         _close(world, pane)
+    failed = anew(lambda: _now_failed(world, agent, run, pane, error))
+    if failed is None:
+        return
+    world.flights.hold(agent.id, until=world.clock.now() + RETRY_AFTER_FAULT)
+    after_run(world, failed)
+
+
+def _now_failed(world: World, agent: Agent, run: Run, pane: PaneIdentity | None, error: GenieError) -> Standing | None:
+    """What its agent is then; None where another run is its present one."""
     now = world.clock.now()
     with world.registry.begin() as tx:
         current = tx.standing_of(agent.id)
         if current is None or current.run is None or current.run.id != run.id:
-            return
+            return None
         tx.save_run(replace(current.run.ended(End(), at=now), pane=pane))
         failed = _after_failure(current.agent, run, ours=isinstance(error, Unreachable | MissingProgram), now=now)
         tx.save_agent(failed)
@@ -287,8 +301,7 @@ def _undo(world: World, agent: Agent, run: Run, pane: PaneIdentity | None, error
         tx.record(event(kind, failed, run, at=now, reason=failed.reason, error=error.message))
         if run.why is not Why.SPAWN:
             tx.close_attempt(run.id, f"failed: {error.message}")
-    world.flights.hold(agent.id, until=now + RETRY_AFTER_FAULT)
-    after_run(world, Standing(failed, current.session, current.run))
+    return Standing(failed, current.session, current.run)
 
 
 def _close(world: World, pane: PaneIdentity) -> None:

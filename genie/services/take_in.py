@@ -18,12 +18,12 @@ from genie.domain.events import Event, Kind, event
 from genie.domain.session import Standing
 from genie.domain.tape import Heard
 from genie.ports import Stretch, Tx
+from genie.services.anew import anew
 from genie.services.world import World
 
 JOINED = 2**15
 """Characters of a command's output that are one event at most, where its lines are shorter."""
 PAGE = 500
-TRIES = 5
 _FOLDED = tuple(Kind(f"session.{kind.value}") for kind in FOLDED)
 _LIMITS = (ConversationKind.USAGE_LIMIT_HIT, ConversationKind.USAGE_LIMIT_RESUMED)
 
@@ -34,18 +34,12 @@ def take_in(world: World, session: UUID, *, final: bool = False) -> bool:
     `final` says that nobody writes any more: a line without its end is taken, too. Nothing happens where there is no
     tape. Raises RegistryAway, Failed for a file that cannot be read, Stale when others change the agent all the time.
     """
-    named, tries = True, TRIES
-    while True:
-        try:
-            return _take_in(world, session, final=final, named=named)
-        except Stale:
-            tries -= 1
-            if not tries:
-                raise
-        except Conflict:
-            if not named:
-                raise
-            named = False  # another live run has the id that the conversation names
+    try:
+        return anew(lambda: _take_in(world, session, final=final, named=True))
+    except Stale:
+        raise
+    except Conflict:  # another live run has the id that the conversation names
+        return anew(lambda: _take_in(world, session, final=final, named=False))
 
 
 def drain(world: World, session: UUID) -> None:

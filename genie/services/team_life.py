@@ -15,6 +15,7 @@ from genie.domain.team import Team, TierAnswer, tmux_name
 from genie.domain.tree import Termination
 from genie.domain.words import check_name, nearest
 from genie.ports import Tx, Wanted, Worktree
+from genie.services.anew import anew
 from genie.services.dress import show_state
 from genie.services.kill import kill_found
 from genie.services.roster import get
@@ -71,22 +72,26 @@ def remove_member(world: World, team: str, name: str) -> Agent:
 
 
 def _move(world: World, found: Standing, into: Team, *, tier: int | None) -> Agent:
-    now = world.clock.now()
     with world.flights.taken(found.agent.id, within=world.rules.start_timeout):
-        with world.registry.begin() as tx:
-            tx.lock_name(found.agent.name)
-            current = tx.standing_of(found.agent.id)
-            if current is None or current.agent.life is Life.TERMINATED:
-                raise NotFound(f"'{found.agent.name}' was killed", hint="genie ls --all")
-            if current.agent.team == into.name:
-                return current.agent
-            tx.add_team(into)
-            _take_lead_away(tx, current.agent, now)
-            saved = tx.save_agent(_in_team(current.agent, into, tier))
-            was = current.agent.team
-            tx.record(event(Kind.MOVED, saved, current.run, at=now, team=into.name, was=was))
-        show_state(world, saved, current.run)
-    return saved
+        moved = anew(lambda: _moved(world, found.agent, into, tier=tier))
+        show_state(world, moved.agent, moved.run)
+    return moved.agent
+
+
+def _moved(world: World, agent: Agent, into: Team, *, tier: int | None) -> Standing:
+    now = world.clock.now()
+    with world.registry.begin() as tx:
+        tx.lock_name(agent.name)
+        current = tx.standing_of(agent.id)
+        if current is None or current.agent.life is Life.TERMINATED:
+            raise NotFound(f"'{agent.name}' was killed", hint="genie ls --all")
+        if current.agent.team == into.name:
+            return current
+        tx.add_team(into)
+        _take_lead_away(tx, current.agent, now)
+        saved = tx.save_agent(_in_team(current.agent, into, tier))
+        tx.record(event(Kind.MOVED, saved, current.run, at=now, team=into.name, was=current.agent.team))
+        return replace(current, agent=saved)
 
 
 def _in_team(agent: Agent, into: Team, tier: int | None) -> Agent:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from genie.domain.agent import STOPPABLE, Desired, Life, Reason
-from genie.domain.errors import Stale
 from genie.domain.events import Kind, event
 from genie.domain.session import Standing
+from genie.services.anew import anew
 from genie.services.family import end_family, held
 from genie.services.world import World
-
-TRIES = 5
 
 
 def want(
@@ -17,12 +15,7 @@ def want(
 ) -> Standing | None:
     """Write what is wanted of an agent, and of its descendants by its policy; None where it is that way already or
     is not to be touched. Raises Stale where others change its tree all the time."""
-    for _ in range(TRIES):
-        try:
-            return _want(world, found, desired, kind, ending, said)
-        except Stale as error:
-            stale = error
-    raise stale
+    return anew(lambda: _want(world, found, desired, kind, ending, said))
 
 
 def _want(

@@ -7,7 +7,7 @@ it; what a transaction has written is not seen outside before it ends. It outliv
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
@@ -102,8 +102,9 @@ class Store:
 class MemoryTx(MemorySchedulesTx, MemoryMessagesTx, MemoryPermissionsTx):
     """`genie.ports.Tx`. A statement that failed spoils it, as PostgreSQL's."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, overtaken: Callable[[], bool] = lambda: False) -> None:
         self.store = store
+        self.overtaken = overtaken
         self.events: list[Event] = []
         self.error: GenieError | None = None
 
@@ -197,7 +198,8 @@ class MemoryTx(MemorySchedulesTx, MemoryMessagesTx, MemoryPermissionsTx):
 
     def save_agent(self, agent: Agent) -> Agent:
         self._check_text(agent)
-        if agent.id not in self.store.agents or self.store.agents[agent.id].version != agent.version:
+        known = self.store.agents.get(agent.id)
+        if known is None or known.version != agent.version or self.overtaken():
             raise self._fail(Stale(f"'{agent.name}' was changed by somebody else just now", hint="try again"))
         self.store.agents[agent.id] = replace(agent, version=agent.version + 1)
         return self.store.agents[agent.id]
@@ -317,13 +319,15 @@ class MemoryTx(MemorySchedulesTx, MemoryMessagesTx, MemoryPermissionsTx):
 
 
 class MemoryRegistry(MemoryArchive, MemorySchedules, MemoryMessages, MemoryPermissions, MemoryLibrary):
-    """`genie.ports.Registry`. `away` makes every method raise RegistryAway, as a stopped PostgreSQL does."""
+    """`genie.ports.Registry`. `away` makes every method raise RegistryAway, as a stopped PostgreSQL does. `overtakers`
+    is how many writes of an agent somebody else's comes before."""
 
     def __init__(self) -> None:
         self.store = Store()
         self.log: list[Event] = []
         self.beats: dict[str, datetime | None] = {}
         self.away = False
+        self.overtakers = 0
         self.commits = 0
         self.samples = MemorySamples()
         self._lock = Lock()
@@ -353,7 +357,7 @@ class MemoryRegistry(MemoryArchive, MemorySchedules, MemoryMessages, MemoryPermi
         with self._lock:
             self._owner = get_ident()
             try:
-                tx = MemoryTx(self.store.copy())
+                tx = MemoryTx(self.store.copy(), self._overtaken)
                 yield tx
                 if tx.error:
                     raise tx.error
@@ -361,6 +365,10 @@ class MemoryRegistry(MemoryArchive, MemorySchedules, MemoryMessages, MemoryPermi
                 self._commit(tx)
             finally:
                 self._owner = None
+
+    def _overtaken(self) -> bool:
+        self.overtakers -= 1
+        return self.overtakers >= 0
 
     def _commit(self, tx: MemoryTx) -> None:
         self.store = tx.store

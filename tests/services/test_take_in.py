@@ -12,7 +12,8 @@ from genie.domain.errors import Conflict, Failed, Stale
 from genie.domain.events import SAID, Event, Kind
 from genie.domain.session import Session
 from genie.domain.tape import Tape
-from genie.services.take_in import JOINED, TRIES, drain, outcome_of, take_in
+from genie.services.anew import TRIES
+from genie.services.take_in import JOINED, drain, outcome_of, take_in
 from tests.services.bench import Bench, away
 from tests.services.chance import NOW
 
