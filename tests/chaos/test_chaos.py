@@ -28,6 +28,7 @@ from tests.fixtures.tmux import Tmuxes, until
 SEEDS = range(1, int(os.environ.get("CHAOS_SEEDS", "1")) + 1)
 STEPS = int(os.environ.get("CHAOS_STEPS", "7"))
 NAMES = ("ada", "bob", "cleo", "dan")
+UNREACHABLE = 7
 
 
 @pytest.fixture
@@ -138,25 +139,40 @@ class Chaos:
     # ---- the invariants ----
 
     def check(self) -> None:
-        until(self._as_wanted, within=60, what=f"the wanted state after {self.told[-4:]}: {self.wanted}")
-        rows = {row["name"]: row for row in self.genie.json("ls")}
-        assert {name: row["session_id"] for name, row in rows.items()} == self.sessions
-        running = {row["pid"] for row in rows.values() if row["state"] == "running"}
-        until(lambda: self._mains() == running, what=f"one process an agent {running}, are {self._mains()}")
-        owned = {(row["pane"], row["run_id"]) for row in rows.values() if row["state"] == "running"}
-        until(
-            lambda: {(pane, run) for pane, run, _ in self.genie.panes()} == owned,
-            what=f"panes with an owner {owned} after {self.told[-4:]}",
-        )
-        assert not list((self.genie.home / "launch").glob("*.json"))
+        """What is seen may be a death that nobody has noticed yet: all of it is looked at anew until it fits."""
+        amiss = "nothing was looked at"
 
-    def _as_wanted(self) -> bool:
+        def fits() -> bool:
+            nonlocal amiss
+            amiss = self._amiss()
+            return not amiss
+
+        with suppress(AssertionError):
+            until(fits, within=60)
+        assert not amiss, f"after {self.told[-4:]}: {amiss}"
+
+    def _amiss(self) -> str:
+        """What is not as it should be, the first of it."""
         done = self.genie.run("ls", "--json")
-        if done.returncode == 7:
-            return False
+        if done.returncode == UNREACHABLE:
+            return done.stderr
         assert done.returncode == 0, done.stderr
-        rows: list[dict[str, Any]] = json.loads(done.stdout)
-        return {row["name"]: row["state"] for row in rows} == self.wanted
+        rows: dict[str, dict[str, Any]] = {row["name"]: row for row in json.loads(done.stdout)}
+        states = {name: row["state"] for name, row in rows.items()}
+        if states != self.wanted:
+            return f"states {states}, not {self.wanted}"
+        sessions = {name: row["session_id"] for name, row in rows.items()}
+        if sessions != self.sessions:
+            return f"sessions {sessions}, not {self.sessions}"
+        running = [row for row in rows.values() if row["state"] == "running"]
+        processes, alive = {row["pid"] for row in running}, self._mains()
+        if alive != processes:
+            return f"processes {alive}, not {processes}"
+        owned, panes = {(row["pane"], row["run_id"]) for row in running}, self.genie.panes()
+        if {(pane, run) for pane, run, _ in panes} != owned:
+            return f"panes {panes}, not {owned}"
+        launches = list((self.genie.home / "launch").glob("*.json"))
+        return f"launches {launches}" if launches else ""
 
     def _mains(self) -> set[int]:
         """Processes of agents that are not another one's children."""
