@@ -7,7 +7,7 @@
 
 Standard library only, and nothing of genie. The event is sent as {"event", "at", KEY: VALUE …} by POST
 /v1/hooks over the daemon's socket. With nobody there it is kept in the spool directory, and COMMAND, which starts the
-daemon, is run detached. It always exits with 0: an agent waits for its hooks.
+daemon, is run detached; nothing of it where GENIE_HOME is gone. It always exits with 0: an agent waits for its hooks.
 
 The event of an agent's own hook goes with its run and its token, from the environment, and what its program told the
 hook, as it is. It prints nothing: the agent would read it. CHAINED COMMAND is the user's own and is run afterwards.
@@ -98,7 +98,9 @@ def all_of(peer: socket) -> bytes:
 
 
 def spool(directory: str, body: bytes) -> None:
-    """Keep the event for the next daemon, under a name that sorts by time."""
+    """Keep the event for the next daemon, under a name that sorts by time. Where GENIE_HOME is gone there is none."""
+    if not os.path.isdir(os.path.dirname(directory)):  # noqa: PTH112, PTH120
+        return
     os.makedirs(directory, mode=0o700, exist_ok=True)  # noqa: PTH103
     name = f"{time.time_ns():020d}-{os.getpid()}.json"
     hidden = f"{directory}/.{name}"
@@ -108,11 +110,10 @@ def spool(directory: str, body: bytes) -> None:
 
 
 def first(home: str) -> int:
-    """A descriptor that holds the lock of whoever starts a daemon. Raises OSError when somebody else does:
-    a hundred panes that die together start one daemon."""
+    """A descriptor that holds the lock of whoever starts a daemon. Raises OSError when somebody else does: a hundred
+    panes that die together start one daemon; and where no daemon has ever been, or its GENIE_HOME is gone."""
     from fcntl import LOCK_EX, LOCK_NB, flock
 
-    os.makedirs(f"{home}/run", mode=0o700, exist_ok=True)  # noqa: PTH103
     lock = os.open(f"{home}/run/start.lock", os.O_RDWR | os.O_CREAT, 0o600)
     flock(lock, LOCK_EX | LOCK_NB)
     return lock

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from uuid import uuid4
 
@@ -89,6 +89,7 @@ def _whole(request: bytes) -> bool:
 
 @pytest.fixture
 def box(tmux_directory: Path) -> Box:
+    (tmux_directory / "run").mkdir()
     return Box(tmux_directory)
 
 
@@ -115,6 +116,21 @@ def test_with_nobody_there_it_is_kept_and_the_daemon_woken(box: Box) -> None:
     assert path.stat().st_mode & 0o777 == 0o600
     assert box.spool.stat().st_mode & 0o777 == 0o700
     until(box.woken.exists, what="the daemon")
+
+
+def test_a_home_that_was_removed_is_not_made_again(box: Box) -> None:
+    gone = replace(box, directory=box.directory / "removed")
+    for event in ("pane-died", "claude.Stop"):
+        done = gone.run(event, *gone.wake(), env={**os.environ, "GENIE_RUN_ID": "x", "GENIE_AGENT_TOKEN": "t"})
+        assert (done.returncode, done.stderr) == (0, "")
+    assert not gone.directory.exists()
+
+
+def test_without_a_daemon_ever_there_is_none_to_wake(box: Box) -> None:
+    (box.directory / "run").rmdir()
+    assert box.run("pane-died", *box.wake()).returncode == 0
+    assert len(box.spooled()) == 1
+    assert sorted(path.name for path in box.directory.iterdir()) == ["spool"]
 
 
 def test_a_socket_that_nobody_listens_on_is_nobody(box: Box) -> None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import stat
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -203,3 +206,22 @@ def test_homes_that_will_not_do_and_one_that_lies_deep(make_genie: MAKE) -> None
     finally:
         genie("daemon", "stop")
     until(lambda: not daemons(deep), what="the end of the daemon")
+
+
+def test_with_its_home_goes_its_daemon_and_no_pane_brings_one_back(genie: Genie) -> None:
+    row = genie.json("spawn", "ada", "--", "sleep", "600")
+    pid = genie.daemon_pid()
+    assert pid
+    shutil.rmtree(genie.home)
+    genie.until_gone(pid)
+    os.kill(row["pid"], signal.SIGKILL)
+    until(lambda: ("1",) in {pane[2:] for pane in genie.panes()}, what="the end of the pane's process")
+    for _ in range(3):
+        again = [sys.executable, "-P", "-m", "genie.daemon", "run", "--as-before", str(genie.home)]
+        assert subprocess.run(again, timeout=30, check=False).returncode == 0
+    assert daemons(genie.home) == []
+    assert not genie.home.exists()
+    only_again = [sys.executable, "-P", "-m", "genie.daemon", "run", "--again"]
+    env = genie.env | {"GENIE_HOME": str(genie.home)}
+    assert subprocess.run(only_again, env=env, timeout=30, check=False).returncode == 0
+    assert not genie.home.exists()
