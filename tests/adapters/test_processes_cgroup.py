@@ -90,15 +90,16 @@ def living(pids: list[int]) -> list[int]:
     return [pid for pid in pids if state(pid) not in ("", "Z")]
 
 
-def asleep(pids: list[int]) -> bool:
-    return all(comm(pid) == b"sleep" for pid in pids)
+def until_alone(cgroup: Path, pids: list[int], *others: int) -> None:
+    """Wait until each runs its program, and those that have made them have ended."""
+    until(lambda: all(comm(pid) == b"sleep" for pid in pids), what="their programs")
+    until(lambda: inside(cgroup) == {*pids, *others}, what="the end of those between")
 
 
 def test_what_leaves_no_trace_is_killed_with_its_cgroup(cgroup: Path, hold: Hold) -> None:
     held = hold(TRACELESS)
     pids = held.go(3)
-    until(lambda: asleep(pids), what="their programs")
-    assert inside(cgroup) == {held.process.pid, *pids}
+    until_alone(cgroup, pids, held.process.pid)
     held.end(by=SystemProcesses())
     assert living(pids) == pids  # the search alone does not know them
     held.end()
@@ -173,12 +174,13 @@ def test_others_live_on(cgroup: Path, hold: Hold, processes: SystemProcesses, st
     assert living(kept) == kept
     assert second.process.poll() is None
     assert stranger.poll() is None
-    assert inside(cgroup) == {second.process.pid, stranger.pid, *kept}
+    until_alone(cgroup, kept, second.process.pid, stranger.pid)
 
 
 def test_cgroups_below_are_of_the_run_too(cgroup: Path, hold: Hold, processes: SystemProcesses) -> None:
     held = hold(TRACELESS)
     pids = held.go(3)
+    until_alone(cgroup, pids, held.process.pid)
     below = next(cgroup.glob("genie-*/run-*")) / "its own"
     below.mkdir()
     (below / "cgroup.procs").write_text(str(pids[0]))
@@ -223,7 +225,7 @@ def test_a_cgroup_with_somebody_spared_in_it_tells_nothing(cgroup: Path, hold: H
     processes = SystemProcesses(lambda: kept, cgroups=open_cgroups(str(cgroup), owner="me"))
     held = hold(TRACELESS, by=processes)
     server, *others = held.go(3)
-    until(lambda: processes.usage([held.root])[held.run].processes == 4, what="the end of those between")
+    until_alone(cgroup, [server, *others], held.process.pid)
     if spared == "this one":
         ender = "import sys; from uuid import UUID; from datetime import timedelta as t\n"
         ender += "from genie.adapters.processes import SystemProcesses, open_cgroups\n"
@@ -242,10 +244,10 @@ def test_a_cgroup_with_somebody_spared_in_it_tells_nothing(cgroup: Path, hold: H
     assert living([server, *others]) == [server, *others]
 
 
-def test_the_cgroup_tells_whose_the_traceless_are(hold: Hold, processes: SystemProcesses) -> None:
+def test_the_cgroup_tells_whose_the_traceless_are(cgroup: Path, hold: Hold, processes: SystemProcesses) -> None:
     held = hold(TRACELESS)
     pids = held.go(3)
-    until(lambda: asleep(pids), what="their programs")
+    until_alone(cgroup, pids, held.process.pid)
     assert processes.usage([held.root])[held.run].processes == 4
     assert processes.memory([held.root])[held.run] > 0
     for pid in pids:
