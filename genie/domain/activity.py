@@ -289,6 +289,12 @@ def started_only(agent: Agent) -> bool:
     return agent.activity_source.startswith(f"{Source.START.value}: ")
 
 
+def seen_only(agent: Agent) -> bool:
+    """Whether nobody has told of its activity: it was seen in the title of its pane, which is looked at now and then,
+    so that it may have been over at the time."""
+    return agent.activity_source.startswith(f"{Source.TITLE.value}: ")
+
+
 def shown(agent: Agent) -> Activity:
     """Its activity for people: of a run that has ended, only a limit still matters."""
     if agent.life is Life.RUNNING or agent.activity is Activity.LIMITED:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
 
-from genie.domain.activity import of_event, stalled, started_only
+from genie.domain.activity import of_event, seen_only, stalled, started_only
 from genie.domain.agent import Activity, Agent, Life
 from genie.domain.conversation import words
 from genie.domain.envelope import escape, escape_attribute, visible
@@ -108,7 +108,8 @@ def is_unfinished(agent: Agent, turn: Turn) -> bool:
     told; what its conversation says, where nobody has, and where it is newer."""
     # A turn that took no longer than a moment is in its conversation alone: it was idle before, and again after it.
     later = turn.begun is not None and turn.begun > agent.activity_since and not (turn.over or turn.answered)
-    over = turn.over and turn.changed is not None and turn.changed >= agent.activity_since
+    newer = turn.changed is not None and (turn.changed >= agent.activity_since or seen_only(agent))
+    over = turn.over and newer
     match agent.activity:
         case Activity.IDLE:
             return later
