@@ -26,6 +26,9 @@ COMING = "coming "
 """What the key of a file begins with that was named and may not be there yet."""
 SHARE = 500
 """Asking a provider which file it writes may take one part in so many of the time."""
+LONGEST, UNKNOWN = 60.0, 4.0
+"""Seconds until it is asked again at the latest, and as long as there is no file: one slow answer is no reason to miss
+what a conversation begins with."""
 
 
 @dataclass
@@ -187,7 +190,8 @@ class Reader:
         began = monotonic()
         spot = put_on(self._world, ear.run, ear.spot)
         now = monotonic()
-        ear.ask = inf if spot is None or spot.settled else now + max(POLL, SHARE * (now - began))
+        rest = min(max(POLL, SHARE * (now - began)), LONGEST if spot and spot.path else UNKNOWN)
+        ear.ask = inf if spot is None or spot.settled else now + rest
         before, ear.spot = ear.spot, spot
         if spot is None or spot.path is None or (before and before.path == spot.path):
             return False

@@ -182,7 +182,9 @@ def test_a_screen_of_its_own_has_a_transcript_as_soon_as_that_can_be_told(
 ) -> None:
     """And where the provider goes on in another file, the reader does."""
     monkeypatch.setattr("genie.daemon.reader.POLL", 0.05)
-    monkeypatch.setattr("genie.daemon.reader.SHARE", 1)
+    monkeypatch.setattr("genie.daemon.reader.SHARE", 10**9)  # however slowly it answers
+    monkeypatch.setattr("genie.daemon.reader.UNKNOWN", 0.1)
+    monkeypatch.setattr("genie.daemon.reader.LONGEST", 0.1)
     run = begin(world, "ada", attend=False)
     reader.watch(run)
     first, second = tmp_path / "one.jsonl", tmp_path / "two.jsonl"
