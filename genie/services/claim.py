@@ -27,6 +27,12 @@ def claim(world: World, seen: Standing, *, why: Why, attempt: int) -> Standing:
     The caller has the agent's flight. Raises Stale when somebody changed it since it was `seen`, Refused when
     the host is full, and what `start` raises.
     """
+    return bring(world, seen, write_claim(world, seen, why=why, attempt=attempt))
+
+
+def write_claim(world: World, seen: Standing, *, why: Why, attempt: int) -> Standing:
+    """The first half: the attempt is spent and the run is there, and nothing is started yet. Raises Stale and
+    Refused."""
     session = capture(world, seen)
     told = resuming_note(world, replace(seen, session=session))
     with world.registry.begin() as tx:
@@ -35,6 +41,11 @@ def claim(world: World, seen: Standing, *, why: Why, attempt: int) -> Standing:
         if told is not None and claimed.run:
             world.launches.keep_prompt(claimed.run.id, told)
         world.fault("resume.before_commit")
+    return claimed
+
+
+def bring(world: World, seen: Standing, claimed: Standing) -> Standing:
+    """The second half: end what the run before has left, and start. Raises what `start` raises."""
     world.fault("resume.claimed")
     end_leftovers(world, seen)
     world.fault("resume.cleared")

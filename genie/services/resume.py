@@ -6,7 +6,7 @@ from genie.domain.agent import Why, check_resume_by_hand
 from genie.domain.errors import NotFound
 from genie.domain.session import Standing
 from genie.services.anew import anew
-from genie.services.claim import claim
+from genie.services.claim import bring, write_claim
 from genie.services.roster import known_names
 from genie.services.world import World
 
@@ -20,10 +20,11 @@ def resume(world: World, name: str) -> Standing:
     if found is None:
         raise NotFound(f"unknown agent '{name}'", hint=known_names(world, name))
     with world.flights.taken(found.agent.id, within=world.rules.start_timeout):
-        return anew(lambda: _resume(world, found))
+        return bring(world, *anew(lambda: _claimed(world, found)))
 
 
-def _resume(world: World, found: Standing) -> Standing:
-    standing = world.registry.find(found.agent.name) or found
-    check_resume_by_hand(standing.agent)
-    return claim(world, standing, why=Why.RESUME, attempt=0)
+def _claimed(world: World, found: Standing) -> tuple[Standing, Standing]:
+    """As it was seen, and as it is claimed."""
+    seen = world.registry.find(found.agent.name) or found
+    check_resume_by_hand(seen.agent)
+    return seen, write_claim(world, seen, why=Why.RESUME, attempt=0)

@@ -73,25 +73,28 @@ def remove_member(world: World, team: str, name: str) -> Agent:
 
 def _move(world: World, found: Standing, into: Team, *, tier: int | None) -> Agent:
     with world.flights.taken(found.agent.id, within=world.rules.start_timeout):
-        moved = anew(lambda: _moved(world, found.agent, into, tier=tier))
-        show_state(world, moved.agent, moved.run)
+        moved, was = anew(lambda: _moved(world, found.agent, into, tier=tier))
+        if was != into.name:
+            show_state(world, moved.agent, moved.run)
     return moved.agent
 
 
-def _moved(world: World, agent: Agent, into: Team, *, tier: int | None) -> Standing:
+def _moved(world: World, agent: Agent, into: Team, *, tier: int | None) -> tuple[Standing, str]:
+    """As it is then, and the team that it was in."""
     now = world.clock.now()
     with world.registry.begin() as tx:
         tx.lock_name(agent.name)
         current = tx.standing_of(agent.id)
         if current is None or current.agent.life is Life.TERMINATED:
             raise NotFound(f"'{agent.name}' was killed", hint="genie ls --all")
-        if current.agent.team == into.name:
-            return current
+        was = current.agent.team
+        if was == into.name:
+            return current, was
         tx.add_team(into)
         _take_lead_away(tx, current.agent, now)
         saved = tx.save_agent(_in_team(current.agent, into, tier))
-        tx.record(event(Kind.MOVED, saved, current.run, at=now, team=into.name, was=current.agent.team))
-        return replace(current, agent=saved)
+        tx.record(event(Kind.MOVED, saved, current.run, at=now, team=into.name, was=was))
+        return replace(current, agent=saved), was
 
 
 def _in_team(agent: Agent, into: Team, tier: int | None) -> Agent:

@@ -71,6 +71,18 @@ def test_a_resume_by_hand_is_not_given_up(bench: Bench) -> None:
     assert len(bench.registry.runs(bench.agent().id)) == 2
 
 
+def test_what_was_claimed_is_not_claimed_once_more(bench: Bench) -> None:
+    bench.bring_to(Life.SUSPENDED)
+
+    def come_before() -> None:
+        bench.registry.overtakers = TRIES
+
+    bench.switch.meanwhile["start.released"] = come_before
+    with pytest.raises(Stale):
+        bench.resume()
+    assert (bench.life(), len(bench.registry.runs(bench.agent().id))) == (Life.RESUMING, 2)
+
+
 def test_an_agent_leaves_its_team_nevertheless(bench: Bench) -> None:
     bench.team("web")
     bench.spawn(team="web")
